@@ -1,0 +1,1 @@
+"""Where people are. No adapter knows another."""

@@ -1,0 +1,111 @@
+"""Everything that can go wrong on purpose, one class for each decision that a caller makes.
+
+CorralError
+├── Refused                  the message is not accepted; `user_notice` tells the person why
+│   ├── MessageTooLong
+│   └── QueueFull            this thread's or the whole queue's bound is reached
+├── PromptError              the dialog or the model has no valid prompt
+│   ├── InvalidDialog        roles do not alternate, or the last turn is not the user's
+│   ├── UnsupportedModel     this model needs another template, or lacks the ability
+│   └── PromptTooLong        even the last turn alone does not fit the window
+├── ModelError               the model's side
+│   ├── ModelUnavailable     it does not answer (yet): wait and ask again
+│   ├── ModelOverloaded      it has too much to do: wait and ask again
+│   ├── ModelRefused         it will never take this request: tell the person
+│   └── StreamCut            it stopped in the middle: go on from the partial answer
+├── StoreUnavailable         nothing was stored: do not acknowledge the message
+├── SchemaTooNew             a newer program wrote this store
+├── LeaseLost                another worker owns the job now
+└── DeliveryError            a platform did not take a write; `certain` says whether it surely did not
+"""
+
+from __future__ import annotations
+
+
+class CorralError(Exception):
+    """`user_notice` is a whole sentence for the person, `retry_after_seconds` a hint from the other side."""
+
+    user_notice: str = "Something went wrong on my side. Please ask again."
+
+    def __init__(
+        self, detail: str = "", *, user_notice: str | None = None, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(detail or type(self).__name__)
+        if user_notice is not None:
+            self.user_notice = user_notice
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Refused(CorralError):
+    """Not accepted, and nothing was stored."""
+
+
+class MessageTooLong(Refused):
+    """Longer than MAX_INPUT_CHARS."""
+
+
+class QueueFull(Refused):
+    user_notice = "Too many questions are waiting already. Please ask again in a few minutes."
+
+
+class PromptError(CorralError):
+    """No valid prompt exists."""
+
+
+class InvalidDialog(PromptError, ValueError):
+    """Roles do not alternate user/assistant after at most one system turn, or the last is not the user's."""
+
+
+class UnsupportedModel(PromptError):
+    """The model's name tells that it cannot do what was asked."""
+
+
+class PromptTooLong(PromptError):
+    user_notice = "Your question does not fit this model's window, even cut down. Please send less of it."
+
+
+class ModelError(CorralError):
+    user_notice = "The model could not answer. Please try again."
+
+
+class ModelUnavailable(ModelError):
+    user_notice = "The model is not running at the moment. Please ask again later."
+
+
+class ModelOverloaded(ModelError):
+    user_notice = "The model has too much to do at the moment. Please ask again in a minute."
+
+
+class ModelRefused(ModelError):
+    """A wrong key, a request out of bounds: asking again changes nothing."""
+
+
+class StreamCut(ModelError):
+    user_notice = "The answer was cut off."
+
+
+class StoreUnavailable(CorralError):
+    user_notice = "I cannot store your question at the moment. Please send it again in a minute."
+
+
+class SchemaTooNew(CorralError):
+    """The store was written by a newer version of this program."""
+
+
+class LeaseLost(CorralError):
+    """This worker was too slow, or was stopped: whatever it still wants to write is void."""
+
+
+class DeliveryError(CorralError):
+    """A platform did not take a write."""
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        certain: bool,
+        user_notice: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(detail, user_notice=user_notice, retry_after_seconds=retry_after_seconds)
+        self.certain = certain  # False: it may be there all the same; look before writing again

@@ -1,0 +1,246 @@
+"""What the conversation needs from the outside, each as small as its user allows.
+
+Every method may be called again after a failure unless its docstring says otherwise. All of them run on the event
+loop and none may block it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from conversation.model import (
+    Checkpoint,
+    Claim,
+    InboundMessage,
+    Job,
+    Message,
+    Segment,
+    Settlement,
+    StopReason,
+    Thread,
+    ThreadId,
+)
+
+# --- prompts and models -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a prompt. A `control` piece is the template's own and may hold special tokens; any other is plain
+    text, whatever it looks like."""
+
+    text: str
+    control: bool = False
+
+
+Clean = Callable[[str], str]
+"""Makes one person's or the model's text harmless for a prompt that is sent as text."""
+
+
+class ChatTemplate(Protocol):
+    """How one family of models writes a dialog. Pure."""
+
+    name: str
+    control_words: Sequence[str]  # what must never come out of somebody's text, for `neutralise`
+    stop: Sequence[str]  # strings that end an answer, beside the model's own end token
+
+    def render(self, messages: Sequence[Message], clean: Clean = str) -> tuple[Piece, ...]:
+        """The whole prompt, up to where the assistant begins to speak. Raises InvalidDialog."""
+
+    def turn(self, message: Message, clean: Clean = str) -> tuple[Piece, ...]:
+        """What one message adds to a prompt, alone: for counting, never for sending."""
+
+
+class Tokenizer(Protocol):
+    """Text to token ids."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the vocabulary: equal for two tokenizers only when their counts are equal."""
+
+    async def encode(self, pieces: Sequence[Piece]) -> list[int]:
+        """The pieces' ids, one piece after the other. Plain pieces yield no special token. Raises ModelError when
+        a server does the work and cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked, in the two forms that servers take."""
+
+    text: str  # neutralised; without the first BOS where the server adds it
+    token_ids: tuple[int, ...] | None  # people's text byte-exact, BOS included; None when no tokenizer is at hand
+    tokens: int  # the prompt's length in the form that is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the model chooses. Temperature 0 is greedy."""
+
+    max_new_tokens: int
+    temperature: float = 0.2
+    top_p: float = 0.95
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"  # the model's end token or a stop string
+    LENGTH = "length"  # max_new_tokens were made
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of an answer. The last one of a whole stream has `finish`."""
+
+    text: str
+    token_ids: tuple[int, ...] = ()
+    tokens: int = 1
+    finish: FinishReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What is known about the model that answers."""
+
+    model_id: str
+    context_tokens: int  # prompt and answer together
+    is_demo: bool = False
+
+
+class TextGenerator(Protocol):
+    """A model that goes on with a prompt."""
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
+        """Ask once and yield pieces as they come; closing the generator stops the model. The last chunk has `finish`.
+        Raises ModelUnavailable, ModelOverloaded, ModelRefused before the first piece, StreamCut after it; never ends
+        quietly without `finish`."""
+
+
+# --- the store ----------------------------------------------------------------------------------------------------
+
+
+class ThreadStore(Protocol):
+    """Threads and what was counted of them."""
+
+    async def open(self, conversation_id: str, system_prompt: str) -> Thread:
+        """The thread, new or old. A new one keeps `system_prompt` for its life."""
+
+    async def counts(self, conversation_id: str, fingerprint: str) -> Mapping[str, int]:
+        """Stored token counts of the thread's turns by the digest of what was counted."""
+
+    async def save_counts(self, conversation_id: str, fingerprint: str, counts: Mapping[str, int]) -> None:
+        """Add to `counts`."""
+
+    async def forget(self, conversation_id: str) -> None:
+        """Remove the thread and all that was derived of it. Questions that wait stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to `accept`."""
+
+    job_id: str
+    conversation_id: str
+    is_new: bool  # False: the same message was accepted before
+    joined: bool = False  # it became part of the question before it
+    ahead: int = 0  # questions of this thread that come first
+
+
+class EditOutcome(StrEnum):
+    UNKNOWN = "unknown"  # no such message, or its job is settled: the thread's turns are to be changed instead
+    QUEUED = "queued"  # done before the answer began
+    RUNNING = "running"  # the running answer was told
+
+
+class Inbox(Protocol):
+    """The listeners' side of the queue."""
+
+    async def accept(self, message: InboundMessage) -> Accepted:
+        """Store a question durably, once: the same key or dedupe key again gives the same job. Fails fast: raises
+        StoreUnavailable within a second, and then nothing may be acknowledged; QueueFull when a bound is reached."""
+
+    async def bind(self, address: ThreadId, conversation_id: str) -> None:
+        """Later messages at `address` belong to this conversation."""
+
+    async def conversation(self, address: ThreadId) -> str | None:
+        """The conversation that `address` belongs to."""
+
+    async def cancel(self, conversation_id: str) -> bool:
+        """Stop the answer that is being made; False when there is none. The worker hears within 100 ms."""
+
+    async def replace(self, message: InboundMessage) -> EditOutcome:
+        """The person edited this message."""
+
+    async def remove(self, message_key: str) -> EditOutcome:
+        """The person deleted this message."""
+
+
+class JobQueue(Protocol):
+    """The workers' side of the queue. Jobs of one conversation run one after the other, in the order of acceptance."""
+
+    @property
+    def lease_seconds(self) -> float:
+        """A claim that is not renewed for so long may be taken by another worker."""
+
+    async def claim(self, limit: int) -> list[Claim]:
+        """Up to `limit` jobs that nobody holds, waiting about half a second when there are none."""
+
+    async def renew(self, claims: Sequence[Claim]) -> list[StopReason | None]:
+        """Keep the claims (moves their `deadline`) and hear what was asked for meanwhile, in the same order."""
+
+    async def reload(self, claim: Claim) -> Claim:
+        """The same claim after RESTART, with the job as it is now. Raises LeaseLost."""
+
+    async def checkpoint(self, claim: Claim, checkpoint: Checkpoint) -> StopReason | None:
+        """Store how far the answer is, BEFORE showing it. Raises LeaseLost."""
+
+    async def finish(self, claim: Claim, settlement: Settlement) -> StopReason | None:
+        """Add the turns and end the job, at once or not at all. RESTART: it was not ended, the question had changed.
+        Raises LeaseLost."""
+
+    async def release(self, claim: Claim) -> None:
+        """Hand the job over to whoever claims next, at its old place; not counted as a crash."""
+
+    async def bury(self, claim: Claim, why: str) -> None:
+        """End the job among the dead letters. Raises LeaseLost."""
+
+    def signals(self) -> AsyncIterator[tuple[str, StopReason]]:
+        """(conversation id, what is asked), as soon as it is asked, while the iterator is read."""
+
+
+# --- the platforms ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one platform message is to show."""
+
+    text: str  # Markdown
+    notice: str = ""  # a sentence of ours below it, set apart from the model's words
+    final: bool = False  # nothing follows in this message
+    ending: str = ""  # with `final` on the answer's last message: the Ending
+
+
+class ReplySink(Protocol):
+    """Writes one platform's messages, from any process that has its credentials."""
+
+    message_limit: int  # characters that a message can show
+    edit_interval_seconds: float  # the least time between two writes of one answer
+
+    async def find(self, job: Job, segment: Segment) -> str | None:
+        """The id of a message that was planned with this key and may or may not have been sent."""
+
+    async def post(self, job: Job, segment: Segment, content: Content) -> str:
+        """Send a message that carries `segment.key` where `find` can see it; gives its id. Raises DeliveryError."""
+
+    async def edit(self, job: Job, message_id: str, content: Content) -> None:
+        """Put `content` in the message's place. Safe to repeat. Raises DeliveryError."""
+
+    async def delete(self, job: Job, message_id: str) -> None:
+        """Take the message away. Safe to repeat."""
+
+    async def status(self, job: Job, text: str) -> None:
+        """Show that something goes on before there is text ("" ends it). Best effort: never raises."""
