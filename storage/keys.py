@@ -1,0 +1,107 @@
+"""Every key of the store and how long it lives, on one page.
+
+All keys begin with `<prefix>:{<partition>}`: the braces are Redis Cluster's hash tag, so that the keys one script
+touches stand in one slot. There is one partition now.
+
+Classes of lifetime:
+- content (turns, threads, counts, screens, addresses): `content_seconds`, 7 days unless set, counted from the last write.
+- dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
+- queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait.
+- schema: as long as the queue; written again at every start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA_VERSION = 1
+
+DAY_SECONDS = 86_400
+DEDUPE_SECONDS = DAY_SECONDS
+QUEUE_SECONDS = 30 * DAY_SECONDS
+GROUP = "workers"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Builds key names."""
+
+    prefix: str = "corral"
+    partition: str = "0"
+    content_seconds: int = 7 * DAY_SECONDS
+
+    @property
+    def base(self) -> str:
+        """What every key begins with; scripts append the rest, as the methods below do."""
+        return f"{self.prefix}:{{{self.partition}}}"
+
+    # --- queue
+    def schema(self) -> str:
+        """string: the version of this layout"""
+        return f"{self.base}:schema"
+
+    def ready(self, lane: str) -> str:
+        """stream: one entry for each conversation of this platform whose mailbox is not empty"""
+        return f"{self.base}:ready:{lane}"
+
+    def backlog(self) -> str:
+        """sorted set: ids of jobs that are not settled, by time of acceptance (milliseconds)"""
+        return f"{self.base}:backlog"
+
+    def dead(self) -> str:
+        """stream: dead letters, the newest thousand"""
+        return f"{self.base}:dead"
+
+    def signals(self) -> str:
+        """channel: `<reason> <conversation id>` for the worker that answers there"""
+        return f"{self.base}:signals"
+
+    def mailbox(self, conversation_id: str) -> str:
+        """list: job ids in order; the head stays until it is settled"""
+        return f"{self.base}:mailbox:{conversation_id}"
+
+    def lease(self, conversation_id: str) -> str:
+        """hash: fence (outlives the jobs), owner, entry, and the last settled claim"""
+        return f"{self.base}:lease:{conversation_id}"
+
+    def job(self, job_id: str) -> str:
+        """hash: conversation, accepted_at, revision, attempts, stop, checkpoint, progress"""
+        return f"{self.base}:job:{job_id}"
+
+    def messages(self, job_id: str) -> str:
+        """list: the job's messages as JSON, in order"""
+        return f"{self.base}:messages:{job_id}"
+
+    # --- dedupe
+    def seen(self, key: str) -> str:
+        """string: the id of the job that a message, by its key or a dedupe key, became part of"""
+        return f"{self.base}:seen:{key}"
+
+    # --- content
+    def address(self, address: str) -> str:
+        """string: the conversation that a platform's thread belongs to"""
+        return f"{self.base}:address:{address}"
+
+    def thread(self, conversation_id: str) -> str:
+        """hash: system_prompt, cut, next_seq"""
+        return f"{self.base}:thread:{conversation_id}"
+
+    def turns(self, conversation_id: str) -> str:
+        """hash: turn id -> turn as JSON"""
+        return f"{self.base}:turns:{conversation_id}"
+
+    def order(self, conversation_id: str) -> str:
+        """sorted set: turn ids by their place in the thread"""
+        return f"{self.base}:order:{conversation_id}"
+
+    def counts(self, conversation_id: str, fingerprint: str) -> str:
+        """hash: digest of a turn's text -> its tokens in this vocabulary"""
+        return f"{self.base}:counts:{conversation_id}:{fingerprint}"
+
+    def screen(self, conversation_id: str) -> str:
+        """hash: message id -> what a terminal shows, as JSON"""
+        return f"{self.base}:screen:{conversation_id}"
+
+    def screen_channel(self, conversation_id: str) -> str:
+        """channel: message ids of the screen that changed"""
+        return f"{self.base}:screen-changed:{conversation_id}"

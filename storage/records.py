@@ -1,0 +1,61 @@
+"""Turns, messages and checkpoints as JSON, and back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from conversation.model import (
+    Checkpoint,
+    Command,
+    Ending,
+    InboundMessage,
+    Role,
+    Segment,
+    SegmentState,
+    ThreadId,
+    Turn,
+)
+
+
+def dump_turn(turn: Turn) -> bytes:
+    """A turn without its place, which the store gives."""
+    record = asdict(turn)
+    del record["seq"]
+    return orjson.dumps(record)
+
+
+def load_turn(data: bytes, seq: int) -> Turn:
+    record: dict[str, Any] = orjson.loads(data)
+    record["role"] = Role(record["role"])
+    record["ending"] = Ending(record["ending"]) if record["ending"] else None
+    record["message_ids"] = tuple(record["message_ids"])
+    return Turn(**record, seq=seq)
+
+
+def dump_message(message: InboundMessage) -> bytes:
+    return orjson.dumps({**asdict(message), "address": str(message.address), "key": message.key})
+
+
+def load_message(data: bytes) -> InboundMessage:
+    record: dict[str, Any] = orjson.loads(data)
+    del record["key"]
+    record["address"] = ThreadId.parse(record["address"])
+    record["command"] = Command(record["command"])
+    record["dedupe_keys"] = tuple(record["dedupe_keys"])
+    return InboundMessage(**record)
+
+
+def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
+    return orjson.dumps(asdict(checkpoint))
+
+
+def load_checkpoint(data: bytes) -> Checkpoint:
+    record: dict[str, Any] = orjson.loads(data)
+    record["token_ids"] = tuple(record["token_ids"])
+    record["segments"] = tuple(
+        Segment(**{**segment, "state": SegmentState(segment["state"])}) for segment in record["segments"]
+    )
+    return Checkpoint(**record)
