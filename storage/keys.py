@@ -4,7 +4,7 @@ All keys begin with `<prefix>:{<partition>}`: the braces are Redis Cluster's has
 touches stand in one slot. There is one partition now.
 
 Classes of lifetime:
-- content (turns, threads, counts, screens, addresses): `content_seconds`, 7 days unless set, counted from the last write.
+- content (turns, threads, counts, screens, addresses): `content_seconds`, 7 days unless set, from the last write.
 - dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
 - queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait.
 - schema: as long as the queue; written again at every start.
