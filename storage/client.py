@@ -1,0 +1,71 @@
+"""Connections to Redis or Valkey, and one translation of what can go wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from conversation.errors import StoreUnavailable
+
+LONGEST_BLOCK_SECONDS = 1.0  # the longest BLOCK that a command of ours asks for
+CONNECT_SECONDS = 2.0
+# Above LONGEST_BLOCK_SECONDS, or a quiet queue would look like a dead server.
+READ_SECONDS = 3.0
+RETRIES = 2
+FAST_SECONDS = 0.5
+MAX_CONNECTIONS = 64
+
+# What a server answers while it cannot store: the disk is full, a replica is missing, a fail-over is going on, a
+# script has hung. redis-py has no class of its own for these.
+_PASSING_ANSWERS = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY ", "UNBLOCKED")
+
+
+def open_redis(url: str, *, fast: bool = False) -> Redis:
+    """A client for `redis://`, `rediss://` (TLS) or `unix://`; close it with `aclose`. Nothing is connected yet.
+
+    It answers in bytes and repeats a command whose reply was lost, so every write must be safe to repeat. A server
+    that takes connections and never answers is given up on after about 10 seconds. With `fast`, nothing is repeated
+    and each wait (for a free connection, to connect, for a reply) ends after half a second: for the way to a person
+    who waits for an acknowledgement. ValueError when the address has another scheme.
+    """
+    options: dict[str, Any] = {
+        "decode_responses": False,
+        "socket_connect_timeout": FAST_SECONDS if fast else CONNECT_SECONDS,
+        "socket_timeout": FAST_SECONDS if fast else READ_SECONDS,
+        # A connection that a firewall dropped while it was idle is found before a question is trusted to it.
+        "health_check_interval": 15,
+        "retry": Retry(NoBackoff(), 0) if fast else Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
+        # A hosted service's announcements of maintenance: a wait more at each connect, and Valkey has none.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    if not url.startswith("unix:"):
+        options["socket_keepalive"] = True
+    # redis-py's own pool raises at its 101st connection, so that a burst of messages would be refused though the
+    # server is well. This one lets them wait for a connection, and not for ever.
+    pool = BlockingConnectionPool.from_url(
+        url, max_connections=MAX_CONNECTIONS, timeout=FAST_SECONDS if fast else READ_SECONDS, **options
+    )
+    return Redis.from_pool(pool)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Around commands: raises StoreUnavailable when the store is away, too slow, loading, full or read-only. Other
+    errors are mistakes of ours and pass as they are."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, OSError) as exc:
+        raise StoreUnavailable(f"the store does not answer: {exc or type(exc).__name__}") from exc
+    except ResponseError as exc:
+        if str(exc).startswith(_PASSING_ANSWERS):
+            raise StoreUnavailable(f"the store cannot write: {exc}") from exc
+        raise
