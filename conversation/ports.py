@@ -198,8 +198,8 @@ class JobQueue(Protocol):
         """Store how far the answer is, BEFORE showing it. Raises LeaseLost."""
 
     async def finish(self, claim: Claim, settlement: Settlement) -> StopReason | None:
-        """Add the turns and end the job, at once or not at all. RESTART: it was not ended, the question had changed.
-        Raises LeaseLost."""
+        """Add the turns and end the job, at once or not at all. RESTART or REMOVED (unless that is the settlement's
+        own ending): it was not ended, because the question had changed or was deleted. Raises LeaseLost."""
 
     async def release(self, claim: Claim) -> None:
         """Hand the job over to whoever claims next, at its old place; not counted as a crash."""

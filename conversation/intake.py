@@ -1,0 +1,41 @@
+"""The first step of every message, whatever the platform: stop, refuse, or accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conversation import notices
+from conversation.errors import MessageTooLong
+from conversation.model import Command, InboundMessage
+from conversation.ports import Accepted, Inbox
+
+STOP_WORDS = frozenset({"stop", "stop!", "stop."})
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The message was the word stop, and an answer was running."""
+
+    conversation_id: str
+
+
+class Intake:
+    """Decides what becomes a job."""
+
+    def __init__(self, inbox: Inbox, max_input_chars: int) -> None:
+        self._inbox = inbox
+        self._max_input_chars = max_input_chars
+
+    async def receive(self, message: InboundMessage) -> Accepted | Stopped:
+        """Store the message durably or act on it; only when this returns may the platform be acknowledged.
+
+        Raises MessageTooLong and QueueFull (tell the person `user_notice`), StoreUnavailable (acknowledge nothing).
+        """
+        # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
+        if len(message.text) > self._max_input_chars:
+            raise MessageTooLong(user_notice=notices.too_long(len(message.text), self._max_input_chars))
+        if message.command is Command.ASK and message.text.strip().lower() in STOP_WORDS:
+            conversation_id = await self._inbox.conversation(message.address)
+            if conversation_id is not None and await self._inbox.cancel(conversation_id):
+                return Stopped(conversation_id)
+        return await self._inbox.accept(message)

@@ -1,0 +1,291 @@
+"""The story of one question, from the thread it stands in to the settlement it leaves.
+
+There is no second story for recovery: a job that another worker left, a stream that broke and the Continue button all
+enter `answer` with a draft that is not empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from conversation import notices
+from conversation.budget import Fitted, fit
+from conversation.control import CalledBack, Control
+from conversation.delivery import Delivery
+from conversation.errors import ModelError, ModelOverloaded, ModelUnavailable, PromptError
+from conversation.generation import Draft, Patience, Pauses, generate
+from conversation.language_model import LanguageModel, ModelSource
+from conversation.model import (
+    Claim,
+    Command,
+    Ending,
+    Job,
+    Message,
+    Role,
+    Settlement,
+    StopReason,
+    Thread,
+    Turn,
+)
+from conversation.ports import JobQueue, ReplySink, Sampling, ThreadStore
+
+log = logging.getLogger(__name__)
+
+# Seams between separately counted turns can cost a token each; what is sent must fit all the same.
+MARGIN_TOKENS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How this service answers; a thread keeps the system prompt that it started with."""
+
+    system_prompt: str
+    sampling: Sampling
+    patience: Patience = field(default_factory=Patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, placed in its thread."""
+
+    thread: Thread
+    turns: tuple[Turn, ...]  # the question's own, not stored yet; none when an answer is continued
+    continued: Turn | None = None  # the answer that is to go on
+
+
+class Manager:
+    """Answers jobs. One instance serves all of a process's conversations."""
+
+    def __init__(
+        self,
+        threads: ThreadStore,
+        queue: JobQueue,
+        models: ModelSource,
+        sinks: Mapping[str, ReplySink],
+        manners: Manners,
+    ) -> None:
+        self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
+
+    async def answer(self, claim: Claim, control: Control) -> Settlement | None:
+        """Answer the job and show the answer; what is left to do is to settle it.
+
+        None when it was called back for LOST, DRAIN or RESTART: then it is not ours to settle now, and the draft is
+        stored unless it was lost. Raises LeaseLost and StoreUnavailable.
+        """
+        if claim.checkpoint.revision != claim.job.revision:
+            # The question changed: the answer begins anew, in the same messages.
+            claim.checkpoint = replace(
+                claim.checkpoint, revision=claim.job.revision, text="", token_ids=(), tokens_used=0
+            )
+        sink = self._sinks[claim.job.lane]
+        draft = Draft.resume(claim.checkpoint)
+        delivery = Delivery(sink, self._queue, claim, draft, control)
+        if control.reason is StopReason.REMOVED:
+            await delivery.close(Ending.REMOVED, "")
+            return Settlement(Ending.REMOVED)
+        question = _place(claim.job, await self._threads.open(claim.job.conversation_id, self._manners.system_prompt))
+        if question.continued is not None:
+            delivery.begin_at(len(question.continued.text.lstrip()))
+            if not draft.text:
+                draft.text, draft.ids_known = question.continued.text, False
+        answering = _Answering(self, claim, question, draft, delivery, sink)
+        ending, notice = await self._until_ended(answering, control)
+        if ending is None:
+            if control.reason is StopReason.DRAIN:
+                await delivery.save()
+            return None
+        await delivery.close(ending, notice)
+        await sink.status(claim.job, "")
+        if ending is Ending.REMOVED:
+            return Settlement(ending)
+        return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+
+    async def apologise(self, claim: Claim) -> None:
+        """Tell the person that the question was given up, in the answer's own message."""
+        sink = self._sinks[claim.job.lane]
+        delivery = Delivery(sink, self._queue, claim, Draft.resume(claim.checkpoint), Control())
+        await delivery.close(Ending.FAILED, notices.poisoned(claim.job.id))
+        await sink.status(claim.job, "")
+
+    async def _until_ended(self, answering: _Answering, control: Control) -> tuple[Ending | None, str]:
+        """Generate and show until there is an ending, and what to say about it; no ending when called back."""
+        showing = asyncio.create_task(answering.delivery.run(), name=f"show {answering.claim.job.id}")
+        try:
+            ending = await control.run(answering.run())
+            if control.reason is StopReason.REMOVED:  # asked for in the very moment of the end
+                return Ending.REMOVED, ""
+            return ending, answering.notice(ending)
+        except CalledBack:
+            if control.reason is StopReason.STOPPED:
+                return Ending.STOPPED, answering.notice(Ending.STOPPED)
+            return (Ending.REMOVED if control.reason is StopReason.REMOVED else None), ""
+        except (ModelError, PromptError) as error:
+            log.warning("job %s failed: %r", answering.claim.job.id, error)
+            answering.storable = not isinstance(error, PromptError)
+            return Ending.FAILED, error.user_notice
+        finally:
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
+
+    async def model(self, on_wait: _OnWait) -> LanguageModel:
+        """The model, waiting for it as long as patience lasts."""
+        pauses = Pauses(self._manners.patience.seconds)
+        while True:
+            try:
+                return await self._models.ready()
+            except ModelUnavailable as error:
+                if pauses.exhausted:
+                    raise
+                on_wait(error)
+                await pauses.wait(error.retry_after_seconds)
+
+    async def fitted(self, question: Question, model: LanguageModel, partial: str) -> Fitted:
+        """The thread and the question cut to what the model's window holds beside the reply."""
+        budget = model.card.context_tokens - self._manners.sampling.max_new_tokens - MARGIN_TOKENS
+        if question.continued is not None:
+            # A new reply's allowance, but what was said before takes its place in the window.
+            budget -= await model.format.count(Message(Role.ASSISTANT, partial))
+        thread, fingerprint = question.thread, model.format.fingerprint
+        counts = await self._threads.counts(thread.conversation_id, fingerprint)
+        earlier, turns = _split_question(question)
+        fitted = await fit(earlier, turns, thread.system_prompt, model.format, budget, thread.cut, counts)
+        if fitted.new_counts:
+            await self._threads.save_counts(thread.conversation_id, fingerprint, fitted.new_counts)
+        return fitted
+
+    @property
+    def manners(self) -> Manners:
+        """How this manager answers."""
+        return self._manners
+
+
+class _OnWait:
+    """Shows why a question waits."""
+
+    def __init__(self, sink: ReplySink, job: Job) -> None:
+        self._sink, self._job = sink, job
+        self._said = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, error: ModelUnavailable | ModelOverloaded) -> None:
+        text = notices.MODEL_BUSY if isinstance(error, ModelOverloaded) else notices.MODEL_STARTING
+        if text != self._said:
+            self._said = text
+            # The model never waits for a platform's status line.
+            task = asyncio.create_task(self._sink.status(self._job, text), name=f"status {self._job.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+class _Answering:
+    """One run of `answer`, with what it found out on the way."""
+
+    def __init__(
+        self, manager: Manager, claim: Claim, question: Question, draft: Draft, delivery: Delivery, sink: ReplySink
+    ) -> None:
+        self.manager, self.claim, self.question, self.draft, self.delivery = manager, claim, question, draft, delivery
+        self.storable = True
+        self._on_wait = _OnWait(sink, claim.job)
+        self._sink = sink
+        self._fitted: Fitted | None = None
+
+    async def run(self) -> Ending:
+        """The phases: status, model, budget, generation."""
+        if _is_bare_continue(self.claim.job, self.question):
+            raise PromptError("nothing to continue", user_notice=notices.NOTHING_TO_CONTINUE)
+        await self._sink.status(self.claim.job, notices.THINKING)
+        model = await self.manager.model(self._on_wait)
+        partial = self.question.continued.text if self.question.continued else ""
+        self._fitted = await self.manager.fitted(self.question, model, partial)
+        if self.draft.visible:
+            self.delivery.grow()  # a message left half-written is brought up to date before the model is back
+        manners = self.manager.manners
+        return await generate(
+            model,
+            self._fitted.messages,
+            self.draft,
+            manners.sampling,
+            patience=manners.patience,
+            on_piece=self.delivery.grow,
+            on_wait=self._on_wait,
+        )
+
+    @property
+    def cut(self) -> int:
+        return self._fitted.cut if self._fitted else 0
+
+    def notice(self, ending: Ending) -> str:
+        """What the person is told below the answer."""
+        said = [notices.of_ending(ending)]
+        if self._fitted and self._fitted.earlier_dropped:
+            said.append(notices.EARLIER_DROPPED)
+        if self._fitted and self._fitted.clipped_lines:
+            said.append(notices.clipped(self._fitted.clipped_lines))
+        return "\n".join(sentence for sentence in said if sentence)
+
+    def turns(self, ending: Ending) -> tuple[Turn, ...]:
+        """The question as the model saw it, and the answer if there is one."""
+        if not self.storable:
+            return ()
+        if self.question.continued is not None:
+            shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
+            return (replace(self.question.continued, text=self.draft.text, ending=ending, message_ids=shown),)
+        texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in self.question.turns)
+        turns = [replace(turn, text=text) for turn, text in zip(self.question.turns, texts, strict=True)]
+        if self.draft.visible:
+            job = self.claim.job
+            turns.append(
+                Turn(
+                    id=f"{job.id}:answer",
+                    exchange=job.id,
+                    role=Role.ASSISTANT,
+                    text=self.draft.text,
+                    at=time.time(),
+                    message_ids=self.delivery.message_ids,
+                    ending=ending,
+                )
+            )
+        return tuple(turns)
+
+
+def _place(job: Job, thread: Thread) -> Question:
+    """What the job asks, in its thread."""
+    if job.messages[0].command is Command.CONTINUE:
+        last = thread.turns[-1] if thread.turns else None
+        return Question(thread, (), last if last is not None and last.role is Role.ASSISTANT else None)
+    return Question(
+        thread,
+        tuple(
+            Turn(
+                id=f"{job.id}:{index}",
+                exchange=job.id,
+                role=Role.USER,
+                text=message.text,
+                at=message.sent_at,
+                author_id=message.author_id,
+                author_name=message.author_name,
+                message_ids=(message.message_id,),
+            )
+            for index, message in enumerate(job.messages)
+        ),
+    )
+
+
+def _is_bare_continue(job: Job, question: Question) -> bool:
+    return job.messages[0].command is Command.CONTINUE and question.continued is None
+
+
+def _split_question(question: Question) -> tuple[Sequence[Turn], Sequence[Turn]]:
+    """Earlier turns and the turns that are asked now. A continued answer belongs to the question before it."""
+    turns = question.thread.turns
+    if question.continued is None:
+        return turns, question.turns
+    asked = tuple(t for t in turns if t.exchange == question.continued.exchange and t.role is Role.USER)
+    known = {turn.id for turn in asked} | {question.continued.id}
+    return tuple(turn for turn in turns if turn.id not in known), asked

@@ -1,0 +1,178 @@
+"""Claims jobs, has them answered, settles them; and gives them back when the process has to go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from conversation.control import Control
+from conversation.errors import LeaseLost, StoreUnavailable
+from conversation.model import Claim, Settlement, StopReason
+from conversation.ports import JobQueue
+
+log = logging.getLogger(__name__)
+
+# Renewing four times per lease outlives three lost renewals.
+RENEWALS_PER_LEASE = 4
+STORE_RETRY_SECONDS = 0.25
+# After the drain every answer only has to store its draft.
+HAND_OVER_SECONDS = 5.0
+# Found out while settling: the question changed, or is gone.
+_ANEW = (StopReason.RESTART, StopReason.REMOVED)
+
+
+class Answerer(Protocol):
+    """What a worker does with a claim; see `manager.Manager`."""
+
+    async def answer(self, claim: Claim, control: Control) -> Settlement | None: ...
+
+    async def apologise(self, claim: Claim) -> None: ...
+
+
+@dataclass(slots=True)
+class _Running:
+    claim: Claim
+    control: Control
+    task: asyncio.Task[None] | None = field(default=None)
+
+
+class Worker:
+    """Answers up to `concurrency` conversations at once until it is told to stop."""
+
+    def __init__(
+        self, queue: JobQueue, answerer: Answerer, *, concurrency: int, max_attempts: int, drain_seconds: float
+    ) -> None:
+        self._queue, self._answerer = queue, answerer
+        self._concurrency, self._max_attempts, self._drain_seconds = concurrency, max_attempts, drain_seconds
+        self._running: dict[str, _Running] = {}
+        self._slot_freed = asyncio.Event()
+
+    @property
+    def running(self) -> int:
+        """Answers in the making."""
+        return len(self._running)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set; then claim no more, let answers finish for the drain time, hand over the
+        rest."""
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(self._keep_leases(), name="renew leases")
+            listening = tasks.create_task(self._hear_signals(), name="hear signals")
+            await self._claim_jobs(tasks, stopping)
+            await self._drain()
+            renewing.cancel()
+            listening.cancel()
+
+    async def _claim_jobs(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
+        """Never cancelled in the middle of a claim: a claim that nobody received would count as a crash."""
+        stop = tasks.create_task(stopping.wait(), name="wait for the stop")
+        while not stopping.is_set():
+            free = self._concurrency - len(self._running)
+            if free <= 0:
+                self._slot_freed.clear()
+                freed = tasks.create_task(self._slot_freed.wait(), name="wait for a slot")
+                await asyncio.wait([stop, freed], return_when=asyncio.FIRST_COMPLETED)
+                freed.cancel()
+                continue
+            try:
+                claims = await self._queue.claim(free)
+            except StoreUnavailable as error:
+                log.warning("cannot claim: %s", error)
+                await asyncio.wait([stop], timeout=STORE_RETRY_SECONDS)
+                continue
+            for claim in claims:
+                self._start(tasks, claim)
+
+    def _start(self, tasks: asyncio.TaskGroup, claim: Claim) -> None:
+        conversation_id = claim.job.conversation_id
+        if (older := self._running.get(conversation_id)) is not None:
+            # Our own lease ran out and we took the job over from ourselves: the older run must end.
+            older.control.call_back(StopReason.LOST)
+        running = _Running(claim, Control(claim.stop))
+        self._running[conversation_id] = running
+        running.task = tasks.create_task(self._carry(running), name=f"job {claim.job.id}")
+
+    async def _carry(self, running: _Running) -> None:
+        """One job from claim to settlement. Ends quietly in every case: the queue holds whatever was not settled."""
+        job_id = running.claim.job.id
+        try:
+            if running.claim.attempts > self._max_attempts:
+                await self._answerer.apologise(running.claim)
+                await self._queue.bury(running.claim, f"{running.claim.attempts - 1} crashes")
+                return
+            await self._answer(running)
+        except LeaseLost:
+            log.warning("job %s went to another worker", job_id)
+        except Exception:
+            # Not settled and no longer renewed: it is claimed again after the lease, counted as a crash.
+            log.exception("job %s failed", job_id)
+        finally:
+            if self._running.get(running.claim.job.conversation_id) is running:
+                del self._running[running.claim.job.conversation_id]
+            self._slot_freed.set()
+
+    async def _answer(self, running: _Running) -> None:
+        while True:
+            try:
+                if await self._answer_once(running):
+                    return
+                running.claim = await self._queue.reload(running.claim)
+                running.control = Control(running.claim.stop)
+            except StoreUnavailable as error:
+                # The store was away for a moment: that is no crash of this job, so it is begun again here.
+                log.warning("job %s waits for the store: %s", running.claim.job.id, error)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    async def _answer_once(self, running: _Running) -> bool:
+        """True when the job is out of our hands; False when it has to be answered anew."""
+        settlement = await self._answerer.answer(running.claim, running.control)
+        if settlement is not None:
+            return await self._settle(running.claim, settlement) not in _ANEW
+        if running.control.reason is StopReason.DRAIN:
+            await self._queue.release(running.claim)
+        return running.control.reason is not StopReason.RESTART
+
+    async def _settle(self, claim: Claim, settlement: Settlement) -> StopReason | None:
+        """Settling is repeatable, and a whole answer must not be lost to a store that is away for a moment."""
+        while True:
+            try:
+                return await self._queue.finish(claim, settlement)
+            except StoreUnavailable as error:
+                log.warning("job %s cannot be settled yet: %s", claim.job.id, error)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._queue.lease_seconds / RENEWALS_PER_LEASE)
+            running = list(self._running.values())
+            if not running:
+                continue
+            try:
+                reasons = await self._queue.renew([entry.claim for entry in running])
+            except StoreUnavailable as error:
+                log.warning("leases not renewed: %s", error)
+                continue
+            for entry, reason in zip(running, reasons, strict=True):
+                # A job that settled meanwhile is nobody's any more.
+                if reason is not None and self._running.get(entry.claim.job.conversation_id) is entry:
+                    entry.control.call_back(reason)
+
+    async def _hear_signals(self) -> None:
+        async for conversation_id, reason in self._queue.signals():
+            if (running := self._running.get(conversation_id)) is not None:
+                running.control.call_back(reason)
+
+    async def _drain(self) -> None:
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=self._drain_seconds)
+        for running in self._running.values():
+            running.control.call_back(StopReason.DRAIN)
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=HAND_OVER_SECONDS)
+        for task in self._tasks():
+            task.cancel()
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [running.task for running in self._running.values() if running.task is not None]
