@@ -48,6 +48,7 @@ class Worker:
         self._concurrency, self._max_attempts, self._drain_seconds = concurrency, max_attempts, drain_seconds
         self._running: dict[str, _Running] = {}
         self._slot_freed = asyncio.Event()
+        self._draining = False
 
     @property
     def running(self) -> int:
@@ -119,7 +120,7 @@ class Worker:
                 if await self._answer_once(running):
                     return
                 running.claim = await self._queue.reload(running.claim)
-                running.control = Control(running.claim.stop)
+                running.control = Control(StopReason.DRAIN if self._draining else running.claim.stop)
             except StoreUnavailable as error:
                 # The store was away for a moment: that is no crash of this job, so it is begun again here.
                 log.warning("job %s waits for the store: %s", running.claim.job.id, error)
@@ -167,6 +168,7 @@ class Worker:
     async def _drain(self) -> None:
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=self._drain_seconds)
+        self._draining = True
         for running in self._running.values():
             running.control.call_back(StopReason.DRAIN)
         if tasks := self._tasks():

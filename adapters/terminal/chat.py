@@ -1,0 +1,116 @@
+"""A conversation in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, nullcontext
+
+from rich.console import Console
+from rich.text import Text
+
+from adapters.terminal.formatting import MarkdownStream, harmless, render
+from adapters.terminal.interrupts import Interrupts
+from adapters.terminal.listener import TerminalThread, View
+from adapters.terminal.prompt import LineSource
+from conversation.errors import CorralError
+from conversation.model import Command, Ending, Role
+
+HELP = """\
+Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
+  /continue   go on with the last answer where it ended
+  /forget     forget this conversation
+  /help       this text
+  /quit       leave (also Ctrl-D); what is being written goes on next time
+Ctrl-C stops an answer; what there is of it is kept."""
+
+
+class Chat:
+    """Reads, sends, shows. `lines` and `console` decide whether a person or a pipe is at the other end."""
+
+    def __init__(self, thread: TerminalThread, lines: LineSource, console: Console, interrupts: Interrupts) -> None:
+        self._thread, self._lines, self._console, self._interrupts = thread, lines, console, interrupts
+
+    async def run(self, greeting: str) -> None:
+        """Until the input ends."""
+        self._say(greeting)
+        await self._show_where_it_stood()
+        while True:
+            try:
+                line = await self._lines.read()
+            except KeyboardInterrupt:
+                return
+            if line is None or line.strip() in {"/quit", "/exit"}:
+                return
+            if line.strip():
+                await self._handle(line)
+
+    async def _handle(self, line: str) -> None:
+        match line.strip():
+            case "/help":
+                self._say(HELP)
+            case "/forget":
+                await self._thread.forget()
+                self._say("Forgotten. The next question begins a new conversation.")
+            case "/continue":
+                await self._ask("", Command.CONTINUE)
+            case word if word.startswith("/") and " " not in word and word.count("/") == 1:
+                self._say(f"There is no command {word}. /help lists what there is.")
+            case _:
+                await self._ask(line)
+
+    async def _ask(self, text: str, command: Command = Command.ASK) -> None:
+        try:
+            job_id = await self._thread.send(text, command)
+        except CorralError as error:
+            self._say(error.user_notice)
+            return
+        if job_id is not None:
+            await self._show_answer(job_id)
+
+    async def _show_answer(self, job_id: str) -> None:
+        """Stream one answer to the screen."""
+        stopping: set[asyncio.Task[bool]] = set()
+
+        def stop() -> None:
+            stopping.add(asyncio.create_task(self._thread.stop(), name="stop the answer"))
+
+        view = View()
+        stream = MarkdownStream(self._console) if self._console.is_terminal else None
+        with self._interrupts.stopping(stop), stream or nullcontext():
+            async with aclosing(self._thread.watch(job_id)) as views:
+                async for view in views:
+                    if stream is not None:
+                        stream.show(view.text, "" if view.text else view.status)
+            if stream is not None:
+                stream.end(view.text, view.notice)
+        if stream is None:
+            self._print_plain(view)
+
+    async def _show_where_it_stood(self) -> None:
+        """The last exchange, and then whatever is still being answered."""
+        turns = await self._thread.turns()
+        if turns:
+            questions = [turn for turn in turns if turn.exchange == turns[-1].exchange and turn.role is Role.USER]
+            self._say("Where this conversation stood:")
+            for turn in questions:
+                self._echo(turn.text)
+            if turns[-1].role is Role.ASSISTANT:
+                self._console.print(render(harmless(turns[-1].text.strip())))
+                if turns[-1].ending not in {Ending.COMPLETE, None}:
+                    self._say(f"({turns[-1].ending}; /continue goes on)")
+        for job in await self._thread.pending():
+            self._say("Going on with what was not answered yet:")
+            for message in job.messages:
+                self._echo(message.text)
+            await self._show_answer(job.id)
+
+    def _print_plain(self, view: View) -> None:
+        self._console.print(harmless(view.text.rstrip()), markup=False, highlight=False, soft_wrap=True)
+        if view.notice:
+            self._say(view.notice)
+
+    def _echo(self, text: str) -> None:
+        self._console.print(Text("you> ", style="bold green") + Text(harmless(text)))
+
+    def _say(self, text: str) -> None:
+        self._console.print(Text(text, style="dim"), soft_wrap=True)

@@ -1,0 +1,42 @@
+"""Ctrl-C while an answer is being written: the first stops the answer, the second ends the program."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Interrupts:
+    """Turns SIGINT, SIGTERM and SIGHUP into one of two things, at any moment of the program."""
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        self._end = end
+        self._stop: Callable[[], object] | None = None
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Catch the signals; SIGTERM and SIGHUP always end the program, in order."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._on_interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._end)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    @contextmanager
+    def stopping(self, stop: Callable[[], object]) -> Iterator[None]:
+        """Inside, the first Ctrl-C calls `stop`; any further one ends the program."""
+        self._stop = stop
+        try:
+            yield
+        finally:
+            self._stop = None
+
+    def _on_interrupt(self) -> None:
+        stop, self._stop = self._stop, None
+        (stop or self._end)()
