@@ -1,0 +1,218 @@
+"""Settings from the environment and `.env`, all checked at once. Nothing else in the project reads either."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+DEFAULT_SYSTEM_PROMPT = (
+    "You are a coding assistant in a team's chat. Answer briefly and precisely. Put code in fenced blocks that name "
+    "their language. Say so when you are not sure."
+)
+
+
+class ModelApi(StrEnum):
+    """What the model's server speaks."""
+
+    TGI = "tgi"
+    COMPLETIONS = "completions"
+    EMBEDDED = "embedded"
+
+
+class SettingsError(Exception):
+    """Everything that is wrong with the settings, one paragraph each."""
+
+
+def _setting(default: Any, description: str, example: str, **bounds: Any) -> Any:
+    return Field(default=default, description=description, examples=[example], **bounds)
+
+
+class Settings(BaseSettings):
+    """Field names are the variables' names in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="forbid", env_ignore_empty=True, validate_default=True
+    )
+
+    slack_bot_token: SecretStr | None = _setting(None, "Slack's bot token", "xoxb-...")
+    slack_app_token: SecretStr | None = _setting(None, "Slack's app token; present: Socket Mode", "xapp-...")
+    slack_signing_secret: SecretStr | None = _setting(
+        None, "Slack's signing secret, for HTTP events", "8f742231b10e..."
+    )
+    slack_api_url: str = _setting("https://slack.com/api/", "Slack's API, ends in /api/", "https://slack.com/api/")
+    discord_token: SecretStr | None = _setting(None, "Discord's bot token", "MTA...")
+    discord_help_channels: Annotated[tuple[str, ...], NoDecode] = _setting(
+        (), "ids of Discord channels where every question is answered, between commas", "1041,1042"
+    )
+
+    redis_url: SecretStr | None = _setting(
+        None, "Redis or Valkey; absent: a server of our own in DATA_DIR", "redis://:password@localhost:6379/0"
+    )
+    data_dir: Path = _setting(
+        Path(platformdirs.user_data_dir("corral")),
+        "where the store and the history of `chat` are kept",
+        "/var/lib/corral",
+    )
+
+    model_api: ModelApi | None = _setting(
+        None, "tgi, completions or embedded; absent: tgi when MODEL_URL is set, else embedded", "tgi"
+    )
+    model_url: str | None = _setting(None, "the model server's address", "http://localhost:8080")
+    model_id: str | None = _setting(
+        None,
+        "the model's name; absent: what the server says; for embedded: the path of a GGUF file",
+        "codellama/CodeLlama-34b-Instruct-hf",
+    )
+    model_token: SecretStr | None = _setting(None, "bearer token for the model server", "hf_...")
+    model_tokenizer: str | None = _setting(
+        None, "a tokenizer.json or a hub id; absent: the server's /tokenize counts", "./tokenizer.json"
+    )
+    context_tokens: int | None = _setting(
+        None, "the window, prompt and reply together; absent: what the server says", "16384", ge=512
+    )
+    max_new_tokens: int = _setting(1024, "the longest reply, in tokens", "1024", ge=16, le=32_768)
+    max_input_chars: int = _setting(100_000, "longer messages are refused", "100000", ge=100, le=2_000_000)
+    system_prompt: str = _setting(DEFAULT_SYSTEM_PROMPT, "what every thread begins with", "Answer in TypeScript.")
+    temperature: float = _setting(0.2, "0 is greedy; Meta's examples use 0.2", "0.2", ge=0, le=2)
+    top_p: float = _setting(0.95, "nucleus sampling; 1 is off", "0.95", gt=0, le=1)
+    model_patience_seconds: float = _setting(
+        600, "how long a question waits for a model that is starting or busy", "600", ge=1, le=86_400
+    )
+
+    content_days: int = _setting(7, "threads are forgotten so many days after their last message", "7", ge=1, le=365)
+    concurrency: int = _setting(64, "answers that one worker makes at once", "64", ge=1, le=1000)
+    lease_seconds: float = _setting(4, "after a crash another worker goes on after so long", "4", ge=1, le=30)
+    drain_seconds: float = _setting(20, "how long SIGTERM lets running answers finish", "20", ge=0, le=3600)
+    http_host: str = _setting("127.0.0.1", "where /livez, /readyz and Slack's HTTP events listen", "127.0.0.1")
+    http_port: int = _setting(8008, "the port of it; 0 chooses a free one", "8008", ge=0, le=65_535)
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("discord_help_channels", mode="before")
+    @classmethod
+    def _split_ids(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("model_url", "slack_api_url")
+    @classmethod
+    def _is_http(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("it must begin with http:// or https://")
+        api = info.data.get("model_api")
+        if value is None and api in {ModelApi.TGI, ModelApi.COMPLETIONS}:
+            raise ValueError(f"it is missing, and MODEL_API={api} needs it")
+        return value
+
+    @field_validator("max_new_tokens")
+    @classmethod
+    def _leaves_room(cls, value: int, info: ValidationInfo) -> int:
+        window = info.data.get("context_tokens")
+        if window is not None and value > window // 2:
+            raise ValueError(f"it is more than half of CONTEXT_TOKENS={window}, too little is left for the question")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def api(self) -> ModelApi:
+        """MODEL_API, or what its absence means."""
+        return self.model_api or (ModelApi.TGI if self.model_url else ModelApi.EMBEDDED)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then files named by NAME_FILE, then `.env`."""
+        dotenv = _DotEnvWithoutFiles(settings_cls)
+        return init_settings, env_settings, _SecretFiles(settings_cls, dotenv.files), dotenv
+
+
+def secret_names() -> tuple[str, ...]:
+    """The variables that may also be given as NAME_FILE."""
+    return tuple(name.upper() for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation))
+
+
+class _DotEnvWithoutFiles(DotEnvSettingsSource):
+    """`.env`, with its NAME_FILE lines kept apart: they are no settings of their own."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        names = {f"{name.lower()}_file" for name in secret_names()}
+        env = {name: value for name, value in self.env_vars.items() if name.lower() not in names}
+        self.files = {name.lower(): value for name, value in self.env_vars.items() if name.lower() in names}
+        self.env_vars = env
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """`SLACK_BOT_TOKEN_FILE=/run/secrets/slack` gives SLACK_BOT_TOKEN what stands in that file."""
+
+    def __init__(self, settings_cls: type[BaseSettings], from_dotenv: Mapping[str, str | None]) -> None:
+        super().__init__(settings_cls)
+        self._from_dotenv = from_dotenv
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable) or self._from_dotenv.get(variable.lower())
+        if not path or field_name.upper() not in secret_names():
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as exc:
+            raise SettingsError(
+                f"{variable}: cannot read {path}: {exc.strerror}. Put the secret there, readable for this user, or "
+                f"set {field_name.upper()}."
+            ) from exc
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(info, name)[0] for name, info in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings, or SettingsError with every mistake at once."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        raise SettingsError("\n".join(_explain(exc.errors()))) from None  # the cause would repeat the values
+
+
+def _explain(errors: Iterable[Any]) -> Iterable[str]:
+    for error in errors:
+        name = str(error["loc"][0])
+        if error["type"] == "extra_forbidden":
+            yield f"{name.upper()}: there is no such setting; take it out of .env ({_nearest(name)})"
+            continue
+        info = Settings.model_fields[name]
+        example = (info.examples or [""])[0]
+        reason = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+        yield f"{name.upper()}: {reason[0].lower()}{reason[1:]} ({info.description}; example: {example})"
+
+
+def _nearest(name: str) -> str:
+    import difflib  # noqa: PLC0415 - only when something is wrong
+
+    close = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1)
+    return f"did you mean {close[0].upper()}?" if close else ".env.example lists all there are"
