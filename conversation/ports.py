@@ -44,6 +44,7 @@ class ChatTemplate(Protocol):
     """How one family of models writes a dialog. Pure."""
 
     name: str
+    bos: str  # what a prompt begins with and a server may add by itself; "" where the model has no such token
     control_words: Sequence[str]  # what must never come out of somebody's text, for `neutralise`
     stop: Sequence[str]  # strings that end an answer, beside the model's own end token
 
