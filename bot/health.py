@@ -25,10 +25,10 @@ class Check:
 async def serve_health(host: str, port: int, checks: Mapping[str, Check]) -> AsyncIterator[int]:
     """Serve both pages for as long as the context lasts; gives the port. OSError when it is taken."""
 
-    async def livez(request: web.Request) -> web.Response:
+    async def livez(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})  # the loop turned, or this would not be answered
 
-    async def readyz(request: web.Request) -> web.Response:
+    async def readyz(_: web.Request) -> web.Response:
         states = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
         is_ready = all(state == "ok" or not checks[name].vital for name, state in states.items())
         status = "ready" if all(state == "ok" for state in states.values()) else "degraded" if is_ready else "not ready"
