@@ -1,0 +1,67 @@
+"""`python -m bot chat` and `ask`: a terminal, a worker and a store in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from rich.console import Console
+
+from adapters.terminal import ask as terminal_ask
+from adapters.terminal.chat import Chat
+from adapters.terminal.events import thread_id, with_file
+from adapters.terminal.interrupts import Interrupts
+from adapters.terminal.listener import TerminalThread
+from adapters.terminal.prompt import LineSource, PersonAtTerminal, Pipe
+from adapters.terminal.replies import TerminalReplies
+from bot.settings import ModelApi, Settings
+from bot.wiring import build_worker, open_house, working
+
+_DEMO = """\
+The model here is SmolLM2-135M-Instruct, a small demo: it shows how this works, not how well. For a real one start
+Text Generation Inference with a Code Llama Instruct and set MODEL_URL (MODEL_URL=http://gpu-box:8080 make chat)."""
+_HINT = "Type a question; /help tells the rest."
+
+EXIT_OK = 0
+
+
+async def chat(settings: Settings, thread_name: str) -> int:
+    """Talk until the input ends. An answer that is being written then goes on at the next start."""
+    is_person = sys.stdin.isatty() and sys.stdout.isatty()
+    async with _thread(settings, thread_name) as (thread, interrupts):
+        lines: LineSource = PersonAtTerminal(settings.data_dir / "chat-history") if is_person else Pipe()
+        demo = f"{_DEMO}\n" if settings.api is ModelApi.EMBEDDED and settings.model_id is None else ""
+        with suppress(asyncio.CancelledError):
+            await Chat(thread, lines, Console(), interrupts).run(demo + _HINT)
+    return EXIT_OK
+
+
+async def ask(settings: Settings, question: str) -> int:
+    """Answer one question on stdout, in a thread of its own; what is piped in is a file beside it."""
+    if not sys.stdin.isatty() and (content := sys.stdin.read(settings.max_input_chars + 1)).strip():
+        question = with_file(question, "stdin", content)
+    async with _thread(settings, f"ask-{uuid.uuid4().hex}") as (thread, interrupts):
+        try:
+            return await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts)
+        except asyncio.CancelledError:
+            return terminal_ask.EXIT_INTERRUPTED
+
+
+@asynccontextmanager
+async def _thread(settings: Settings, name: str) -> AsyncIterator[tuple[TerminalThread, Interrupts]]:
+    """A thread with a worker behind it. Signals end the inside in order; a running answer is handed over."""
+    main = asyncio.current_task()
+    assert main is not None
+    interrupts = Interrupts(main.cancel)
+    async with open_house(settings) as house:
+        worker = build_worker(house, {"terminal": TerminalReplies(house.screen)}, drain_seconds=0)
+        thread = TerminalThread(
+            thread_id(getpass.getuser(), name), house.intake, house.inbox, house.screen, house.threads
+        )
+        with interrupts.installed():
+            async with working(worker, main.cancel):
+                yield thread, interrupts

@@ -1,0 +1,121 @@
+"""Builds the house: the one place where stores, models, platforms and the conversation meet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from bot.models import ConfiguredModel
+from bot.settings import Settings
+from conversation.generation import Patience
+from conversation.intake import Intake
+from conversation.manager import Manager, Manners
+from conversation.ports import ReplySink, Sampling
+from conversation.worker import Worker
+from storage.client import open_redis
+from storage.embedded import EmbeddedValkey
+from storage.inbox import RedisInbox
+from storage.jobs import RedisJobs
+from storage.keys import DAY_SECONDS, Keys
+from storage.schema import check_schema
+from storage.screen import RedisScreen
+from storage.threads import RedisThreads
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every command line verb works with."""
+
+    settings: Settings
+    redis: Redis
+    intake: Intake
+    inbox: RedisInbox
+    threads: RedisThreads
+    screen: RedisScreen
+    model: ConfiguredModel
+    keys: Keys
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Join the store and begin to load the model; both are left in order at the end. Raises StoreUnavailable,
+    SchemaTooNew, and the embedded server's errors."""
+    keys = Keys(content_seconds=settings.content_days * DAY_SECONDS)
+    async with _store_url(settings) as url:
+        redis, fast = open_redis(url), open_redis(url, fast=True)
+        model = ConfiguredModel(settings)
+        try:
+            await check_schema(redis, keys)
+            model.begin()
+            inbox = RedisInbox(redis, fast, keys)
+            yield House(
+                settings=settings,
+                redis=redis,
+                intake=Intake(inbox, settings.max_input_chars),
+                inbox=inbox,
+                threads=RedisThreads(redis, keys),
+                screen=RedisScreen(redis, keys),
+                model=model,
+                keys=keys,
+            )
+        finally:
+            await model.close()
+            await fast.aclose()
+            await redis.aclose()
+
+
+@asynccontextmanager
+async def _store_url(settings: Settings) -> AsyncIterator[str]:
+    if settings.redis_url is not None:
+        yield settings.redis_url.get_secret_value()
+        return
+    server = EmbeddedValkey(settings.data_dir / "store")
+    try:
+        yield await asyncio.to_thread(server.start)
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: float) -> Worker:
+    """A worker for the platforms that it can write to."""
+    settings = house.settings
+    queue = RedisJobs(house.redis, house.keys, lanes=tuple(sinks), lease_seconds=settings.lease_seconds)
+    manners = Manners(
+        system_prompt=settings.system_prompt,
+        sampling=Sampling(settings.max_new_tokens, settings.temperature, settings.top_p),
+        patience=Patience(settings.model_patience_seconds),
+    )
+    return Worker(
+        queue,
+        Manager(house.threads, queue, house.model, sinks, manners),
+        concurrency=settings.concurrency,
+        max_attempts=queue.max_attempts,
+        drain_seconds=drain_seconds,
+    )
+
+
+@asynccontextmanager
+async def working(worker: Worker, on_failure: Callable[[], object]) -> AsyncIterator[None]:
+    """Keep the worker at work inside; at the end it drains. `on_failure` is called when it dies of an error."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(worker.run(stopping), name="worker")
+
+    def report(done: asyncio.Task[None]) -> None:
+        if not done.cancelled() and done.exception() is not None:
+            log.error("the worker died", exc_info=done.exception())
+            on_failure()
+
+    task.add_done_callback(report)
+    try:
+        yield
+    finally:
+        stopping.set()
+        with suppress(Exception):  # reported above
+            await task
