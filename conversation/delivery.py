@@ -107,9 +107,8 @@ class Delivery:
 
     async def _write(self, ending: Ending | None = None, notice: str = "") -> int:
         """Bring every message up to date; gives how many the answer has."""
-        text = self._draft.visible[self._origin :]
-        parts = split(text, self._sink.message_limit)
-        texts = [(part.start, part.text) for part in parts] or [(0, "")]
+        parts = split(self._draft.visible, self._sink.message_limit, self._origin)
+        texts = [(part.start, part.text) for part in parts] or [(self._origin, "")]
         for index, (start, part_text) in enumerate(texts):
             is_last = index == len(texts) - 1
             content = Content(

@@ -100,12 +100,13 @@ class Worker:
         job_id = running.claim.job.id
         try:
             if running.claim.attempts > self._max_attempts:
-                await self._answerer.apologise(running.claim)
-                await self._queue.bury(running.claim, f"{running.claim.attempts - 1} crashes")
-                return
-            await self._answer(running)
+                await self._give_up(running.claim)
+            else:
+                await self._answer(running)
         except LeaseLost:
             log.warning("job %s went to another worker", job_id)
+        except StoreUnavailable as error:
+            log.warning("job %s waits for the store: %s", job_id, error)
         except Exception:
             # Not settled and no longer renewed: it is claimed again after the lease, counted as a crash.
             log.exception("job %s failed", job_id)
@@ -113,6 +114,16 @@ class Worker:
             if self._running.get(running.claim.job.conversation_id) is running:
                 del self._running[running.claim.job.conversation_id]
             self._slot_freed.set()
+
+    async def _give_up(self, claim: Claim) -> None:
+        try:
+            await self._answerer.apologise(claim)
+        except (LeaseLost, StoreUnavailable):
+            raise
+        except Exception:
+            # What kills the answer may kill the apology too, and must not keep the job out of the dead letters.
+            log.exception("nobody could be told that job %s was given up", claim.job.id)
+        await self._queue.bury(claim, f"{claim.attempts - 1} crashes")
 
     async def _answer(self, running: _Running) -> None:
         while True:

@@ -1,0 +1,128 @@
+"""A whole service on a real store, with a scripted model and a platform in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+from redis.asyncio import Redis
+
+from conversation.generation import Patience
+from conversation.intake import Intake
+from conversation.manager import Manager, Manners
+from conversation.model import Command, InboundMessage, ThreadId, Turn
+from conversation.ports import Accepted, Content, Sampling
+from conversation.worker import Worker
+from storage.inbox import RedisInbox
+from storage.jobs import RedisJobs
+from storage.keys import Keys
+from storage.threads import RedisThreads
+from tests.fakes import RecordingPlatform, ScriptedModel
+from tests.waiting import until
+
+LEASE_SECONDS = 1.0
+
+
+@dataclass
+class Town:
+    """Everything that a story needs, and the verbs to tell it with."""
+
+    redis: Redis
+    keys: Keys
+    inbox: RedisInbox
+    threads: RedisThreads
+    model: ScriptedModel = field(default_factory=ScriptedModel)
+    platform: RecordingPlatform = field(default_factory=RecordingPlatform)
+    manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def queue(self) -> RedisJobs:
+        """A worker's side of the queue."""
+        return RedisJobs(self.redis, self.keys, lanes=["memory"], lease_seconds=LEASE_SECONDS)
+
+    @asynccontextmanager
+    async def worker(self, *, drain_seconds: float = 5.0) -> AsyncIterator[Worker]:
+        """A worker that is at work inside, and drains at the end."""
+        queue = self.queue()
+        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners)
+        worker = Worker(queue, manager, concurrency=8, max_attempts=queue.max_attempts, drain_seconds=drain_seconds)
+        stopping = asyncio.Event()
+        task = asyncio.create_task(worker.run(stopping))
+        try:
+            yield worker
+        finally:
+            stopping.set()
+            await asyncio.wait_for(task, 20)
+
+    @asynccontextmanager
+    async def crashing_worker(self) -> AsyncIterator[None]:
+        """A worker that is at work inside, and is gone without a word at the end."""
+        queue = self.queue()
+        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners)
+        worker = Worker(queue, manager, concurrency=8, max_attempts=queue.max_attempts, drain_seconds=0)
+        before = asyncio.all_tasks()
+        task = asyncio.create_task(worker.run(asyncio.Event()))
+        try:
+            yield
+        finally:
+            # Like kill -9 as far as one process can play it: nothing of the worker runs on, nothing is released.
+            theirs = [other for other in asyncio.all_tasks() - before if other is not task]
+            for other in theirs:
+                other.cancel()
+            task.cancel()
+            with suppress(asyncio.CancelledError, BaseExceptionGroup):
+                await task
+
+    def message(
+        self, text: str, *, thread: str = "t", author: str = "ada", command: Command = Command.ASK, key: str = ""
+    ) -> InboundMessage:
+        """What somebody writes in a thread."""
+        return InboundMessage(
+            address=ThreadId("memory", "team", "channel", thread),
+            message_id=key or f"q{next(self._ids)}",
+            author_id=author,
+            author_name=author.title(),
+            text=text,
+            sent_at=time.time(),
+            command=command,
+        )
+
+    async def ask(
+        self, text: str, *, thread: str = "t", author: str = "ada", command: Command = Command.ASK
+    ) -> Accepted:
+        """Accept a message, as a listener does."""
+        accepted = await Intake(self.inbox, 10_000).receive(
+            self.message(text, thread=thread, author=author, command=command)
+        )
+        assert isinstance(accepted, Accepted)
+        return accepted
+
+    async def settled(self, conversation_id: str) -> None:
+        """Wait until nothing of this conversation is left to do."""
+
+        async def is_settled() -> bool:
+            return not await self.inbox.pending(conversation_id)
+
+        await until("the conversation has no open job", is_settled)
+
+    async def turns(self, conversation_id: str) -> list[tuple[str, str]]:
+        """(role, text) of what is stored."""
+        stored: list[Turn] = list((await self.threads.open(conversation_id, "")).turns)
+        return [(turn.role.value, turn.text.strip()) for turn in stored]
+
+    @property
+    def last(self) -> Content:
+        """The newest message."""
+        return list(self.platform.messages.values())[-1]
+
+
+@pytest.fixture
+async def town(redis_client: Redis) -> Town:
+    """A service with nobody in it yet."""
+    keys = Keys()
+    return Town(redis_client, keys, RedisInbox(redis_client, redis_client, keys), RedisThreads(redis_client, keys))
