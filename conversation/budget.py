@@ -1,0 +1,248 @@
+"""What of a thread the model sees: the same for every worker that computes it, and stable from question to question.
+
+A server reuses the longest common beginning of two prompts. Dropping the oldest exchange with every question leaves
+nothing to reuse but the system prompt; so the first exchange stays, and when the window is full many exchanges go at
+once, after which the prompts only grow for a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from conversation.clipping import Clipped, clip
+from conversation.errors import InvalidDialog, PromptTooLong
+from conversation.exchanges import Exchange, merge_turns
+from conversation.model import Message, Role, Turn
+from conversation.ports import Prompt
+from conversation.prompts.format import PromptFormat
+
+__all__ = ["Clipped", "Cost", "Cut", "Exchange", "Fitted", "clip", "count_key", "fit", "merge_turns", "plan_cut"]
+
+PINNED_SHARE = 0.25  # a first exchange larger than this would take the place of too much that is newer
+LARGE_BUDGET_TOKENS = 6144  # what a window of 8k leaves beside a reply of at most a quarter
+LOW_WATER_LARGE, LOW_WATER_SMALL = 0.7, 0.6
+MIN_QUESTION_TOKENS = 64
+_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A part of a thread that is kept or dropped as a whole, and the tokens that it takes at most."""
+
+    seq: int
+    last_seq: int
+    tokens: int
+    pinnable: bool = True  # False: it can not stay as the thread's first exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Seen are the parts from `cut_seq` on, and the thread's first one where it is `pinned`."""
+
+    cut_seq: int
+    pinned: bool
+    moved: bool
+
+    def keeps(self, index: int, cost: Cost) -> bool:
+        """Whether the part, the thread's `index`th from 0, is seen."""
+        return cost.seq >= self.cut_seq or (index == 0 and self.pinned)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A dialog that fits, and what became of the rest."""
+
+    messages: tuple[Message, ...]
+    prompt: Prompt  # of `messages`
+    cut: int  # to be stored with the thread
+    dropped_turns: int  # of the thread, not seen by the model
+    earlier_dropped: bool  # the cut moved now: the person is to be told
+    clipped_lines: int  # of the question, left out wholly or in part
+    question_texts: tuple[str, ...]  # what to store for each question turn, so that later prompts begin the same
+    new_counts: dict[str, int] = field(default_factory=dict)  # by `count_key`
+
+
+def low_water(budget_tokens: int) -> int:
+    """What a prompt is brought down to when it is over the budget, in tokens."""
+    return int(budget_tokens * (LOW_WATER_LARGE if budget_tokens >= LARGE_BUDGET_TOKENS else LOW_WATER_SMALL))
+
+
+def plan_cut(costs: Sequence[Cost], open_tokens: int, system_tokens: int, budget: int, stored_cut: int) -> Cut:
+    """Where the thread is cut for this question; a pure function of its arguments, and never before `stored_cut`.
+
+    `costs` are the thread's parts, oldest first. Nothing moves while all that `stored_cut` leaves fits; then the oldest
+    parts go until `low_water`. The first part stays when it takes at most a quarter of the budget, and goes last.
+    """
+    pinned = bool(costs) and costs[0].pinnable and costs[0].tokens <= PINNED_SHARE * budget
+    cut = Cut(stored_cut, pinned, moved=False)
+    kept = [cost for index, cost in enumerate(costs) if cut.keeps(index, cost)]
+    total = system_tokens + open_tokens + sum(cost.tokens for cost in kept)
+    if total <= budget:
+        return cut
+    cut_seq = stored_cut
+    for cost in kept[1:] if pinned else kept:
+        cut_seq = max(cut_seq, cost.last_seq + 1)
+        total -= cost.tokens
+        if total <= low_water(budget):
+            break
+    if pinned and total > budget:
+        pinned = False
+        cut_seq = max(cut_seq, costs[0].last_seq + 1)
+    return Cut(cut_seq, pinned, moved=cut_seq > stored_cut)
+
+
+def count_key(message: Message) -> str:
+    """The name under which a message's tokens are stored."""
+    return sha256(f"{message.role}\0{message.content}".encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+async def fit(
+    thread_turns: Sequence[Turn],
+    question_turns: Sequence[Turn],
+    system_prompt: str,
+    format: PromptFormat,  # noqa: A002
+    budget_tokens: int,
+    stored_cut: int,
+    counts: Mapping[str, int],
+) -> Fitted:
+    """The thread and the question as a dialog whose prompt has at most `budget_tokens`.
+
+    The question is kept whole unless it alone does not fit; then its longest turns are clipped to what leaves room for
+    a follow-up. `counts` are those stored for this thread and `format.fingerprint`; only what is missing is counted.
+    Raises PromptTooLong when the system prompt and 64 tokens do not fit, InvalidDialog when the question is empty, and
+    ModelError when a server counts and cannot.
+    """
+    fitter = _Fitter(thread_turns, question_turns, system_prompt, _Meter(format, counts), stored_cut)
+    allowance = budget_tokens
+    for _ in range(_TRIES):
+        fitted = await fitter.attempt(allowance, budget_tokens)
+        if fitted.prompt.tokens <= budget_tokens:
+            return fitted
+        # Separately counted turns made more tokens together: plan again with so much less.
+        allowance -= fitted.prompt.tokens - budget_tokens
+    raise PromptTooLong(f"no part of the question fits {budget_tokens} tokens")
+
+
+class _Meter:
+    """Counts messages, looking first at what was counted before."""
+
+    def __init__(self, format: PromptFormat, known: Mapping[str, int]) -> None:  # noqa: A002
+        self.format, self._known = format, known
+        self.new: dict[str, int] = {}
+
+    async def __call__(self, role: Role, content: str) -> int:
+        message = Message(role, content)
+        key = count_key(message)
+        tokens = self._known.get(key, self.new.get(key))
+        if tokens is None:
+            tokens = self.new[key] = await self.format.count(message)
+        return tokens
+
+
+class _Fitter:
+    def __init__(
+        self,
+        thread_turns: Sequence[Turn],
+        question_turns: Sequence[Turn],
+        system_prompt: str,
+        meter: _Meter,
+        stored_cut: int,
+    ) -> None:
+        if not any(turn.text.strip() for turn in question_turns):
+            raise InvalidDialog("the question is empty")
+        self._thread, self._questions = tuple(thread_turns), tuple(question_turns)
+        self._meter, self._stored_cut = meter, stored_cut
+        self._system = (Message(Role.SYSTEM, system_prompt),) if system_prompt.strip() else ()
+
+    async def attempt(self, allowance: int, budget: int) -> Fitted:
+        """Plan within `allowance`, build the prompt and say how large it became."""
+        base = await self._meter.format.opening_tokens()
+        for message in self._system:
+            base += await self._meter(message.role, message.content)
+        if base + MIN_QUESTION_TOKENS > allowance:
+            raise PromptTooLong(f"beside the system prompt, {base} tokens, nothing fits {budget} tokens")
+        closed, pending = self._visible()
+        questions, clipped_lines = await self._clipped(pending, allowance - base)
+        costs = [await self._cost(exchange) for exchange in closed]
+        named = Exchange((*pending, *questions)).parts
+        for turn, part in zip(pending, named, strict=False):
+            costs.append(Cost(turn.seq, turn.seq, await self._meter(Role.USER, part), pinnable=False))
+        asked = sum([await self._meter(Role.USER, part) for part in named[len(pending) :]])
+        cut = plan_cut(costs, asked, base, allowance, self._stored_cut)
+        kept = [cut.keeps(index, cost) for index, cost in enumerate(costs)]
+        exchanges = [exchange for exchange, keep in zip(closed, kept, strict=False) if keep]
+        waiting = [turn for turn, keep in zip(pending, kept[len(closed) :], strict=True) if keep]
+        exchanges.append(Exchange((*waiting, *questions)))
+        messages = (*self._system, *_dialog(exchanges))
+        stored = iter(questions)
+        seen = sum(len(exchange.turns) for exchange in exchanges) - len(questions)
+        return Fitted(
+            messages=messages,
+            prompt=await self._meter.format.build(messages),
+            cut=cut.cut_seq,
+            dropped_turns=sum(len(exchange.turns) for exchange in merge_turns(self._thread)) - seen,
+            earlier_dropped=cut.moved,
+            clipped_lines=clipped_lines,
+            question_texts=tuple(next(stored).text if turn.text.strip() else "" for turn in self._questions),
+            new_counts=self._meter.new,
+        )
+
+    def _visible(self) -> tuple[list[Exchange], tuple[Turn, ...]]:
+        """The answered exchanges that the stored cut leaves, with the thread's first, and the unanswered turns."""
+        first = [exchange for exchange in merge_turns(self._thread)[:1] if exchange.answers]
+        seen_from = max(self._stored_cut, first[0].last_seq + 1 if first else 0)
+        # Cut before merging: else a deleted answer could join a question from before the cut to one after it.
+        rest = merge_turns(turn for turn in self._thread if turn.seq >= seen_from)
+        pending = rest[-1].questions if rest and not rest[-1].answers else ()
+        return first + [exchange for exchange in rest if exchange.answers], pending
+
+    async def _cost(self, exchange: Exchange) -> Cost:
+        tokens = sum([await self._meter(Role.USER, part) for part in exchange.parts])
+        tokens += await self._meter(Role.ASSISTANT, exchange.assistant or "")
+        return Cost(exchange.seq, exchange.last_seq, tokens)
+
+    async def _clipped(self, pending: Sequence[Turn], room: int) -> tuple[tuple[Turn, ...], int]:
+        """The question's turns within `room` tokens, and how many of their lines are left out."""
+        questions = tuple(turn for turn in self._questions if turn.text.strip())
+
+        def parts(turns: Sequence[Turn]) -> tuple[str, ...]:
+            return Exchange((*pending, *turns)).parts[len(pending) :]
+
+        tokens = [await self._meter(Role.USER, part) for part in parts(questions)]
+        if sum(tokens) <= room:
+            return questions, 0
+        share = _fair_share(tokens, max(low_water(room), min(room, 8 * MIN_QUESTION_TOKENS)))
+        fitting, lines = list(questions), 0
+        for index, turn in enumerate(questions):
+            if tokens[index] > share:
+
+                async def count(text: str, index: int = index, turn: Turn = turn) -> int:
+                    trial = (*fitting[:index], replace(turn, text=text), *fitting[index + 1 :])
+                    return await self._meter.format.count(Message(Role.USER, parts(trial)[index]))
+
+                clipped = await clip(turn.text.strip(), share, count)
+                fitting[index] = replace(turn, text=clipped.text)
+                lines += clipped.omitted_lines
+        return tuple(fitting), lines
+
+
+def _fair_share(tokens: Sequence[int], room: int) -> int:
+    """The most that each may take so that all together take at most `room`; who needs less leaves it to the others."""
+    left, share = room, room
+    for place, need in enumerate(sorted(tokens)):
+        share = left // (len(tokens) - place)
+        if need > share:
+            break
+        left -= need
+    return share
+
+
+def _dialog(exchanges: Sequence[Exchange]) -> list[Message]:
+    messages = []
+    for exchange in exchanges:
+        messages.append(Message(Role.USER, exchange.user))
+        if exchange.assistant is not None:
+            messages.append(Message(Role.ASSISTANT, exchange.assistant))
+    return messages

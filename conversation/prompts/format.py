@@ -1,0 +1,176 @@
+"""One model's way of being asked: its template, its tokenizer, and whether it takes text or ids."""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Literal
+
+from conversation.errors import ModelError
+from conversation.model import Message, Role
+from conversation.ports import ChatTemplate, Piece, Prompt, Tokenizer
+from conversation.prompts.estimate import estimate_tokens
+from conversation.prompts.neutralise import neutralise
+
+Form = Literal["text", "ids"]
+
+# Four bytes each: 8 MB hold the ids of some hundred long threads.
+CACHED_TOKENS = 2_000_000
+
+# In front of a text it keeps the tokenizer from adding a space, and no vocabulary at hand merges it with what follows
+# (Meta's infilling uses it so).
+_SENTINEL = "☺"
+
+
+class PromptFormat:
+    """Builds and counts prompts for one model. Keeps the ids of what it encoded, so that a long thread's earlier turns
+    are not encoded again for every question.
+
+    `form` is the one that the server is sent. Raises ValueError for the ids form without a tokenizer.
+    """
+
+    def __init__(
+        self,
+        template: ChatTemplate,
+        tokenizer: Tokenizer | None,
+        form: Form,
+        server_adds_bos: bool,
+        *,
+        cached_tokens: int = CACHED_TOKENS,
+    ) -> None:
+        if form == "ids" and tokenizer is None:
+            raise ValueError("the ids form needs a tokenizer")
+        self.template = template
+        self.tokenizer = tokenizer
+        self.form: Form = form
+        self._server_adds_bos = server_adds_bos
+        self._encoder = _Encoder(tokenizer, cached_tokens) if tokenizer is not None else None
+        self._atomic: dict[str, bool] = {}
+        self._opening_tokens: int | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Names what token counts depend on: equal only where the counts of a message are equal."""
+        vocabulary = self.tokenizer.fingerprint if self.tokenizer is not None else "estimate"
+        return f"{self.template.name}.{self.form}.{vocabulary}"
+
+    def clean(self, text: str) -> str:
+        """Somebody's text without anything that the model would read as a control token."""
+        return neutralise(text, self.template.control_words)
+
+    async def count(self, message: Message) -> int:
+        """Tokens that the message adds to a prompt in the form that is sent, on the high side.
+
+        As exact as the template's `turn`; without a tokenizer, `estimate_tokens`. Raises ModelError when a server
+        counts and cannot.
+        """
+        if self._encoder is None:
+            return estimate_tokens("".join(piece.text for piece in self.template.turn(message, self.clean)))
+        if self.form == "text":
+            return await self._count_text(self.template.turn(message, self.clean))
+        return sum([len(await self._encoder.ids(piece)) for piece in self.template.turn(message)])
+
+    async def opening_tokens(self) -> int:
+        """Tokens that every prompt has beside its messages, such as the words that let the assistant speak."""
+        if self._opening_tokens is None:
+            message = Message(Role.USER, "x")
+            self._opening_tokens = max(0, (await self.build([message])).tokens - await self.count(message))
+        return self._opening_tokens
+
+    async def build(self, messages: Sequence[Message], partial: str = "", partial_ids: Sequence[int] = ()) -> Prompt:
+        """The prompt for a dialog, and for going on after `partial`, the raw beginning of its answer.
+
+        `partial_ids` are the ids that made `partial`: with them the ids form is what the model saw while it spoke.
+        Without them `partial` is encoded as the words after a text, without a space of the tokenizer's own: these ids
+        spell it byte for byte but may part it elsewhere than the model did. `tokens` is exact with a tokenizer, else
+        an estimate. Raises InvalidDialog, and ModelError when a server encodes and cannot.
+        """
+        cleaned = self.template.render(messages, self.clean)
+        if partial:
+            cleaned = (*cleaned, Piece(self.clean(partial)))
+        text = "".join(piece.text for piece in cleaned)
+        ids = await self._ids(messages, partial, partial_ids)
+        if self.form == "ids" and ids is not None:
+            tokens = len(ids)
+        elif self._encoder is not None:
+            tokens = await self._count_text(cleaned)
+        else:
+            tokens = estimate_tokens(text)
+        return Prompt(text.removeprefix(self.template.bos) if self._server_adds_bos else text, ids, tokens)
+
+    async def _ids(
+        self, messages: Sequence[Message], partial: str, partial_ids: Sequence[int]
+    ) -> tuple[int, ...] | None:
+        if self._encoder is None:
+            return None
+        ids = array("I")
+        try:
+            for piece in self.template.render(messages):
+                ids += await self._encoder.ids(piece)
+            if partial:
+                ids += array("I", partial_ids) if partial_ids else await self._encoder.continuation(partial)
+        except ModelError:
+            if self.form == "ids":
+                raise
+            return None  # a server that encodes may be unable to take control words as plain text; it gets text anyway
+        return tuple(ids)
+
+    async def _count_text(self, pieces: Sequence[Piece]) -> int:
+        """Tokens of the pieces as one text, which is encoded in the runs that the tokenizer parts it in anyway."""
+        assert self._encoder is not None
+        runs: list[list[Piece]] = []
+        seam = True
+        for piece in pieces:
+            if seam or (piece.control and await self._touches(piece.text, at_start=True)):
+                runs.append([])
+            runs[-1].append(piece)
+            seam = piece.control and await self._touches(piece.text, at_start=False)
+        total = 0
+        for run in runs:
+            # A plain run holds no control word, so it is the same with and without special parsing; asking for the
+            # plain one finds the ids that the ids form has cached.
+            control = any(piece.control for piece in run)
+            total += len(await self._encoder.ids(Piece("".join(piece.text for piece in run), control)))
+        return total
+
+    async def _touches(self, text: str, *, at_start: bool) -> bool:
+        """Whether the text begins (or ends) with a token that merges with no neighbour."""
+        assert self._encoder is not None
+        for word in self.template.control_words:
+            if text.startswith(word) if at_start else text.endswith(word):
+                if word not in self._atomic:
+                    self._atomic[word] = len(await self._encoder.ids(Piece(word, control=True))) == 1
+                if self._atomic[word]:
+                    return True
+        return False
+
+
+class _Encoder:
+    """A tokenizer with a bounded memory, the least recently used going first."""
+
+    def __init__(self, tokenizer: Tokenizer, cached_tokens: int) -> None:
+        self._tokenizer, self._room = tokenizer, cached_tokens
+        self._known: OrderedDict[bytes, array[int]] = OrderedDict()
+
+    async def ids(self, piece: Piece) -> array[int]:
+        key = sha256(piece.text.encode(errors="surrogatepass")).digest() + bytes([piece.control])
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        ids = array("I", await self._tokenizer.encode([piece]))
+        if key not in self._known:  # another task may have encoded it meanwhile
+            self._known[key] = ids
+            self._room -= len(ids)
+        while self._room < 0:
+            self._room += len(self._known.popitem(last=False)[1])
+        return ids
+
+    async def continuation(self, text: str) -> array[int]:
+        """Ids of a text that goes on after another, without the space that some vocabularies put first."""
+        lead = await self.ids(Piece(_SENTINEL))
+        ids = array("I", await self._tokenizer.encode([Piece(_SENTINEL + text)]))
+        if ids[: len(lead)] == lead:
+            return ids[len(lead) :]
+        return await self.ids(Piece(text))
