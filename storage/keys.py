@@ -61,11 +61,13 @@ class Keys:
         return f"{self.base}:mailbox:{conversation_id}"
 
     def lease(self, conversation_id: str) -> str:
-        """hash: fence (outlives the jobs), owner, entry, and the last settled claim"""
+        """hash: fence (outlives the jobs), owner, token and job of the running claim, lane and entry of the
+        conversation in its ready stream, and the last settled claim as `<fence>:<how>`"""
         return f"{self.base}:lease:{conversation_id}"
 
     def job(self, job_id: str) -> str:
-        """hash: conversation, accepted_at, revision, attempts, stop, checkpoint, progress"""
+        """hash: conversation, lane, author, command, accepted_at, last_at (of its last message), revision, attempts,
+        stop, checkpoint, progress"""
         return f"{self.base}:job:{job_id}"
 
     def messages(self, job_id: str) -> str:
@@ -74,7 +76,8 @@ class Keys:
 
     # --- dedupe
     def seen(self, key: str) -> str:
-        """string: the id of the job that a message, by its key or a dedupe key, became part of"""
+        """string: `<job> <conversation>` that a message, by its key or a dedupe key, became part of; and after its
+        removal what that answered, so that a repeated removal answers the same"""
         return f"{self.base}:seen:{key}"
 
     # --- content

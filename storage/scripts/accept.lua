@@ -1,0 +1,56 @@
+-- Stores a message once: as a job of its own, or as one more message of the job before it.
+-- ARGV: content seconds, join seconds, max mailbox, max backlog, lane, address, author, command, fresh job id,
+--       fresh conversation id, message as JSON, its key, its dedupe keys...
+-- Answers {'new' | 'joined' | 'known', job, conversation, jobs ahead in the thread} or {'full', 'thread' | 'all'}.
+local content_seconds, join_seconds = ARGV[1], tonumber(ARGV[2])
+local lane, address, author, command = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local json, first_name = ARGV[11], 12
+
+local function remember(job, conversation)
+  for i = first_name, #ARGV do
+    redis.call('SET', key('seen', ARGV[i]), job .. ' ' .. conversation, 'NX', 'EX', DEDUPE_SECONDS)
+  end
+end
+
+for i = first_name, #ARGV do
+  local job, conversation = seen(ARGV[i])
+  if job then
+    remember(job, conversation)
+    return {'known', job, conversation, redis.call('LPOS', key('mailbox', conversation), job) or 0}
+  end
+end
+
+local time = now()
+local conversation = redis.call('GET', key('address', address)) or ARGV[10]
+local mailbox = key('mailbox', conversation)
+local waiting = redis.call('LLEN', mailbox)
+
+local tail = redis.call('LINDEX', mailbox, -1)
+if tail and command == 'ask' then
+  local at = redis.call('HMGET', key('job', tail), 'author', 'command', 'lane', 'last_at', 'stop')
+  if at[1] == author and at[2] == 'ask' and at[3] == lane and not at[5] and time - tonumber(at[4]) <= join_seconds
+    and redis.call('LLEN', key('messages', tail)) < tonumber(ARGV[3]) then
+    redis.call('RPUSH', key('messages', tail), json)
+    redis.call('HSET', key('job', tail), 'last_at', string.format('%.6f', time))
+    redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
+    remember(tail, conversation)
+    revise(conversation, tail)
+    touch(conversation)
+    return {'joined', tail, conversation, waiting - 1}
+  end
+end
+
+if waiting >= tonumber(ARGV[3]) then return {'full', 'thread'} end
+if redis.call('ZCARD', base .. ':backlog') >= tonumber(ARGV[4]) then return {'full', 'all'} end
+
+local job = ARGV[9]
+redis.call('HSET', key('job', job), 'conversation', conversation, 'accepted_at', string.format('%.6f', time),
+  'revision', 0, 'attempts', 0, 'lane', lane, 'author', author, 'command', command,
+  'last_at', string.format('%.6f', time))
+redis.call('RPUSH', key('messages', job), json)
+redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
+redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
+remember(job, conversation)
+if redis.call('RPUSH', mailbox, job) == 1 then announce(conversation) end
+touch(conversation)
+return {'new', job, conversation, waiting}

@@ -1,0 +1,30 @@
+-- Takes a message back.
+-- ARGV: its key.   Answers 'unknown', 'queued' or 'running'.
+local name = ARGV[1]
+local job, conversation, outcome = seen(name)
+if not job then return 'unknown' end
+if outcome ~= '' then return outcome end -- asked before
+if redis.call('EXISTS', key('job', job)) == 0 then return 'unknown' end
+local _, json = find(job, name)
+if not json then return 'unknown' end
+
+touch(conversation) -- first: a full server still takes a deletion
+outcome = begun(conversation, job) and 'running' or 'queued'
+if redis.call('LLEN', key('messages', job)) > 1 then
+  redis.call('LREM', key('messages', job), 1, json)
+  revise(conversation, job)
+elseif outcome == 'running' then
+  -- What people see of the answer is the worker's to take away, so the job ends there.
+  redis.call('HSET', key('job', job), 'stop', 'removed')
+  signal('removed', conversation)
+else
+  local was_head = first(conversation) == job
+  drop(conversation, job)
+  if was_head then
+    retire(conversation)
+    announce(conversation)
+    touch(conversation)
+  end
+end
+redis.call('SET', key('seen', name), job .. ' ' .. conversation .. ' ' .. outcome, 'XX', 'KEEPTTL')
+return outcome
