@@ -88,6 +88,14 @@ def render(infill: Annotated[bool, typer.Option("--infill", help='Take {"prefix"
     sys.stdout.buffer.write(document + b"\n")
 
 
+@app.command()
+def settings() -> None:
+    """Print every setting with what it is, as a .env to begin with."""
+    from bot.settings_text import env_example  # noqa: PLC0415
+
+    sys.stdout.write(env_example())
+
+
 def _run(work: Coroutine[Any, Any, int]) -> NoReturn:
     try:
         code = asyncio.run(_guarded(work))

@@ -1,0 +1,28 @@
+"""The settings as a `.env` to begin with; `.env.example` is this text."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pydantic.fields import FieldInfo
+
+from bot.settings import Settings, secret_names
+
+_HEAD = """\
+# Corral's settings. Copy this file to .env and take the # away from what you set; the environment comes first.
+# Written by: python -m bot settings > .env.example
+# Secrets (marked) may also stand in files: NAME_FILE=/run/secrets/name instead of NAME.
+"""
+
+
+def env_example() -> str:
+    """Every setting, commented out, with what it is, and its default or an example."""
+    return _HEAD + "".join(_entry(name.upper(), info) for name, info in Settings.model_fields.items())
+
+
+def _entry(name: str, info: FieldInfo) -> str:
+    secret = " (secret)" if name in secret_names() else ""
+    shown = (info.examples or [""])[0] if info.default in (None, ()) or name == "DATA_DIR" else info.default
+    if isinstance(shown, Enum):
+        shown = shown.value
+    return f"\n# {info.description}{secret}\n#{name}={shown}\n"

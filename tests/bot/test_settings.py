@@ -1,0 +1,92 @@
+"""Settings: all mistakes at once, each with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.settings import ModelApi, Settings, SettingsError, load_settings, secret_names
+from bot.settings_text import env_example
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No .env of whoever runs the tests, and none of their variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
+
+
+def test_without_any_setting_everything_is_embedded() -> None:
+    """A laptop with nothing installed needs no settings."""
+    settings = load_settings()
+    assert settings.api is ModelApi.EMBEDDED
+    assert settings.redis_url is None
+
+
+def test_an_address_alone_means_tgi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MODEL_URL without MODEL_API is TGI."""
+    monkeypatch.setenv("MODEL_URL", "http://localhost:8080")
+    assert load_settings().api is ModelApi.TGI
+
+
+def test_all_mistakes_come_at_once_with_name_reason_and_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to start five times to find five mistakes."""
+    monkeypatch.setenv("HTTP_PORT", "many")
+    monkeypatch.setenv("REDIS_URL", "localhost:6379")
+    monkeypatch.setenv("MODEL_API", "tgi")
+    monkeypatch.setenv("CONTEXT_TOKENS", "4096")
+    monkeypatch.setenv("MAX_NEW_TOKENS", "4000")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    lines = str(error.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["REDIS_URL", "MODEL_URL", "MAX_NEW_TOKENS", "HTTP_PORT"]
+    assert all("example: " in line for line in lines)
+
+
+def test_an_unknown_key_in_the_env_file_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    """A typing mistake in .env is not silently a default."""
+    (tmp_path / ".env").write_text("MODEL_ULR=http://localhost:8080\n")
+    with pytest.raises(SettingsError, match=r"MODEL_ULR: there is no such setting.*did you mean MODEL_URL\?"):
+        load_settings()
+
+
+@pytest.mark.parametrize("in_env_file", [True, False])
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_env_file: bool) -> None:
+    """NAME_FILE works from the environment and from .env."""
+    (tmp_path / "token").write_text("xoxb-from-a-file\n")
+    if in_env_file:
+        (tmp_path / ".env").write_text(f"SLACK_BOT_TOKEN_FILE={tmp_path / 'token'}\n")
+    else:
+        monkeypatch.setenv("SLACK_BOT_TOKEN_FILE", str(tmp_path / "token"))
+    token = load_settings().slack_bot_token
+    assert token is not None
+    assert token.get_secret_value() == "xoxb-from-a-file"
+
+
+def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says which variable and which file."""
+    monkeypatch.setenv("REDIS_URL_FILE", "/nowhere/redis")
+    with pytest.raises(SettingsError, match="REDIS_URL_FILE: cannot read /nowhere/redis"):
+        load_settings()
+
+
+def test_no_secret_is_in_an_error_or_in_the_settings_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused address may hold a password."""
+    monkeypatch.setenv("REDIS_URL", "http://:canary-password@localhost")
+    monkeypatch.setenv("DISCORD_TOKEN", "canary-token")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert "canary" not in str(error.value)
+    monkeypatch.delenv("REDIS_URL")
+    assert "canary" not in repr(load_settings())
+
+
+def test_the_example_file_is_true() -> None:
+    """.env.example holds every setting there is, as the class describes it."""
+    assert (ROOT / ".env.example").read_text() == env_example()
+    assert {"REDIS_URL", "SLACK_BOT_TOKEN", "MODEL_TOKEN"} <= set(secret_names())
