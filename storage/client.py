@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -19,8 +21,9 @@ from conversation.errors import StoreUnavailable
 LONGEST_BLOCK_SECONDS = 1.0  # the longest BLOCK that a command of ours asks for
 CONNECT_SECONDS = 2.0
 # Above LONGEST_BLOCK_SECONDS, or a quiet queue would look like a dead server.
-READ_SECONDS = 3.0
-RETRIES = 2
+READ_SECONDS = 2.5
+# redis-py repeats the connecting inside each repetition of the command, so the waits grow with the square of this.
+RETRIES = 1
 FAST_SECONDS = 0.5
 MAX_CONNECTIONS = 64
 
@@ -69,3 +72,10 @@ def store_errors() -> Iterator[None]:
         if str(exc).startswith(_PASSING_ANSWERS):
             raise StoreUnavailable(f"the store cannot write: {exc}") from exc
         raise
+
+
+def load_script(redis: Redis, *names: str) -> AsyncScript:
+    """The texts `scripts/<name>.lua`, one after the other, as one script, bound to a client. Nothing is sent before it
+    is called with `keys` and `args`; a server that does not know it yet is given its text."""
+    scripts = files("storage.scripts")
+    return redis.register_script("".join((scripts / f"{name}.lua").read_text("utf-8") for name in names))
