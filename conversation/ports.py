@@ -46,7 +46,10 @@ class ChatTemplate(Protocol):
     name: str
     bos: str  # what a prompt begins with and a server may add by itself; "" where the model has no such token
     control_words: Sequence[str]  # what must never come out of somebody's text, for `neutralise`
-    stop: Sequence[str]  # strings that end an answer, beside the model's own end token
+
+    @property
+    def stop(self) -> Sequence[str]:
+        """Strings that end an answer, beside the model's own end token."""
 
     def render(self, messages: Sequence[Message], clean: Clean = str) -> tuple[Piece, ...]:
         """The whole prompt, up to where the assistant begins to speak. Raises InvalidDialog."""

@@ -1,0 +1,113 @@
+"""What a model's server can answer instead of an answer, and which error it is: the one place that decides.
+
+Before the first piece of an answer the error says whether asking again helps; after it every failure is a StreamCut,
+because the only sensible thing then is to go on from what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from conversation.errors import ModelError, ModelOverloaded, ModelRefused, ModelUnavailable, StreamCut
+
+DETAIL_LIMIT_CHARS = 300  # an error page in a log line helps nobody beyond its first words
+RETRY_AFTER_LIMIT_SECONDS = 600.0  # a server that says "tomorrow" must not silence the bot until then
+
+_OVERLOADED_TYPES = {"overloaded", "rate_limit_exceeded", "too_many_requests"}
+_REFUSED_TYPES = {
+    "validation",  # TGI
+    "invalid_request_error",  # llama.cpp
+    "exceed_context_size_error",  # llama.cpp
+    "BadRequestError",  # vLLM, SGLang
+    "NotFoundError",
+}
+_DENIED_TYPES = {"authentication_error", "permission_error"}  # llama.cpp
+
+_NOT_ALLOWED = "I am not allowed to use the model at the moment. Please tell the people who run me."
+_NOT_TAKEN = "The model cannot take this question. Please ask it in another way, or shorter."
+_RETRY_STATUSES = {408, 409, 423, 424, 425}  # 4xx that say "not now" rather than "never"; 424: TGI's generation error
+
+
+def from_status(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
+    """The error for an HTTP answer that is no answer: any status outside 2xx, or a 2xx that holds no stream."""
+    message, kind = _read(body)
+    detail = f"HTTP {status}: {message}"[:DETAIL_LIMIT_CHARS]
+    retry_after = _retry_after(headers.get("Retry-After", ""))
+    if status in {401, 403}:
+        return denied(detail)
+    if status in {429, 529} or kind in _OVERLOADED_TYPES:
+        return ModelOverloaded(detail, retry_after_seconds=retry_after)
+    # A proxy's own page says nothing about the request, except that it is too large (413).
+    if status == 413 or (400 <= status < 500 and status not in _RETRY_STATUSES and kind is not None):
+        return ModelRefused(detail, user_notice=_NOT_TAKEN)
+    if 300 <= status < 400:
+        location = headers.get("Location", "")
+        return ModelUnavailable(f"HTTP {status}: the address of the model redirects to {location!r}; set that one")
+    return ModelUnavailable(detail, retry_after_seconds=retry_after)
+
+
+def from_payload(payload: Mapping[str, Any]) -> ModelError:
+    """The error in a frame of a stream whose status was 200: TGI's `{"error", "error_type"}`, or the nested form of
+    llama.cpp, vLLM and SGLang `{"error": {"message", "type", "code"}}`."""
+    message, kind = _message(payload)
+    detail = f"in the stream: {message}"[:DETAIL_LIMIT_CHARS]
+    if kind in _DENIED_TYPES:
+        return denied(detail)
+    if kind in _OVERLOADED_TYPES:
+        return ModelOverloaded(detail)
+    if kind in _REFUSED_TYPES:
+        return ModelRefused(detail, user_notice=_NOT_TAKEN)
+    return ModelUnavailable(detail)
+
+
+def denied(detail: str) -> ModelRefused:
+    """The server wants another key."""
+    return ModelRefused(
+        f"the model's server does not accept the key: set MODEL_TOKEN ({detail})", user_notice=_NOT_ALLOWED
+    )
+
+
+def after_first_piece(error: ModelError) -> StreamCut:
+    """The same failure once a part of the answer was given."""
+    if isinstance(error, StreamCut):
+        return error
+    return StreamCut(str(error), retry_after_seconds=error.retry_after_seconds)
+
+
+def _read(body: bytes) -> tuple[str, str | None]:
+    """(message, type); type is None when the body is not the server's own JSON."""
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        words = body.decode("utf-8", "replace").split()
+        return " ".join(words) or "empty body", None
+    if not isinstance(payload, dict):
+        return str(payload), None
+    return _message(payload)
+
+
+def _message(payload: Mapping[str, Any]) -> tuple[str, str]:
+    error = payload.get("error", payload)
+    if isinstance(error, dict):
+        return str(error.get("message", error)), str(error.get("type", error.get("code", "")))
+    return str(error), str(payload.get("error_type", ""))
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds from a Retry-After header in either of its two forms (RFC 9110, 10.2.3)."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_LIMIT_SECONDS) if seconds == seconds else None  # noqa: PLR0124 - not NaN
