@@ -86,7 +86,7 @@ class Keys:
         return f"{self.base}:address:{address}"
 
     def thread(self, conversation_id: str) -> str:
-        """hash: system_prompt, cut, next_seq"""
+        """hash: system_prompt, cut, next_seq, and `counts:<fingerprint>` for each of its counts keys"""
         return f"{self.base}:thread:{conversation_id}"
 
     def turns(self, conversation_id: str) -> str:
@@ -102,9 +102,9 @@ class Keys:
         return f"{self.base}:counts:{conversation_id}:{fingerprint}"
 
     def screen(self, conversation_id: str) -> str:
-        """hash: message id -> what a terminal shows, as JSON"""
+        """hash: message id -> `<order> <what a terminal shows, as JSON>`; the field "" counts the orders given"""
         return f"{self.base}:screen:{conversation_id}"
 
     def screen_channel(self, conversation_id: str) -> str:
-        """channel: message ids of the screen that changed"""
+        """channel: message ids of the screen that changed; "" when it was emptied"""
         return f"{self.base}:screen-changed:{conversation_id}"
