@@ -47,7 +47,7 @@ class PromptFormat:
         self.form: Form = form
         self._server_adds_bos = server_adds_bos
         self._encoder = _Encoder(tokenizer, cached_tokens) if tokenizer is not None else None
-        self._atomic: dict[str, bool] = {}
+        self._tokens: dict[str, bool] = {}  # control words that are one token
         self._opening_tokens: int | None = None
 
     @property
@@ -129,22 +129,26 @@ class PromptFormat:
             seam = piece.control and await self._touches(piece.text, at_start=False)
         total = 0
         for run in runs:
-            # A plain run holds no control word, so it is the same with and without special parsing; asking for the
-            # plain one finds the ids that the ids form has cached.
-            control = any(piece.control for piece in run)
-            total += len(await self._encoder.ids(Piece("".join(piece.text for piece in run), control)))
+            text = "".join(piece.text for piece in run)
+            # Without a control token in it a run is the same with and without special parsing; asking for the plain
+            # one finds the ids that the ids form has cached.
+            control = any([word in text and await self._is_token(word) for word in self.template.control_words])
+            total += len(await self._encoder.ids(Piece(text, control)))
         return total
 
     async def _touches(self, text: str, *, at_start: bool) -> bool:
-        """Whether the text begins (or ends) with a token that merges with no neighbour."""
-        assert self._encoder is not None
+        """Whether the text begins (or ends) with a control token: those merge with no neighbour."""
         for word in self.template.control_words:
-            if text.startswith(word) if at_start else text.endswith(word):
-                if word not in self._atomic:
-                    self._atomic[word] = len(await self._encoder.ids(Piece(word, control=True))) == 1
-                if self._atomic[word]:
-                    return True
+            if (text.startswith(word) if at_start else text.endswith(word)) and await self._is_token(word):
+                return True
         return False
+
+    async def _is_token(self, word: str) -> bool:
+        """Whether the tokenizer has one id for the control word; `[INST]`, for instance, is several in Llama's."""
+        assert self._encoder is not None
+        if word not in self._tokens:
+            self._tokens[word] = len(await self._encoder.ids(Piece(word, control=True))) == 1
+        return self._tokens[word]
 
 
 class _Encoder:
