@@ -27,7 +27,7 @@ async def ask(thread: TerminalThread, question: str, out: TextIO, err: TextIO, i
     try:
         job_id = await thread.send(question)
     except CorralError as error:
-        print(error.user_notice, file=err)  # noqa: T201
+        print(error.user_notice, file=err)
         return EXIT_FAILED
     if job_id is None:
         return EXIT_OK
@@ -35,7 +35,7 @@ async def ask(thread: TerminalThread, question: str, out: TextIO, err: TextIO, i
     with interrupts.stopping(lambda: stopping.add(asyncio.create_task(thread.stop(), name="stop the answer"))):
         view = await (_render(thread, job_id, out) if out.isatty() else _write_plain(thread, job_id, out))
     if view.notice:
-        print(view.notice, file=err)  # noqa: T201
+        print(view.notice, file=err)
     if view.ending == Ending.STOPPED:
         return EXIT_INTERRUPTED
     return EXIT_FAILED if view.ending in {Ending.FAILED, Ending.REMOVED} else EXIT_OK

@@ -1,0 +1,139 @@
+"""The model that the settings name, ready to be asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+
+from bot.settings import ModelApi, Settings
+from conversation.errors import CorralError, ModelUnavailable
+from conversation.language_model import LanguageModel
+from conversation.ports import ChatTemplate, ModelCard, Tokenizer
+from conversation.prompts import PromptFormat, template_for
+from inference.completions import CompletionsGenerator, Dialect
+from inference.embedded import EmbeddedModel
+from inference.http import ModelServer
+from inference.pretrained import load_template
+from inference.templates import JinjaTemplate
+from inference.tgi import TgiClient, TgiGenerator
+from inference.tokenizers import FileTokenizer, ServerTokenizer, TokenizeApi
+
+
+async def load_tokenizer(source: str) -> FileTokenizer:
+    """MODEL_TOKENIZER's. Raises ModelUnavailable that names the variable."""
+    try:
+        return await FileTokenizer.load(source)
+    except ValueError as exc:
+        raise ModelUnavailable(f"MODEL_TOKENIZER: {source}: {exc}") from exc
+
+
+class ConfiguredModel:
+    """ModelSource of the settings. `begin` starts loading; whoever needs the model waits for that."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._opening: asyncio.Task[LanguageModel] | None = None
+        self._resources = AsyncExitStack()
+
+    def begin(self) -> None:
+        """Begin to load, or to ask the server who it is; failures are kept for whoever waits."""
+        self._open()
+
+    async def ready(self) -> LanguageModel:
+        """See ModelSource.ready. A failed try is repeated with the next call."""
+        opening = self._open()
+        # Waited for from outside: one question that is stopped must not end the loading for the others.
+        await asyncio.wait([opening])
+        if opening.cancelled():
+            raise ModelUnavailable("the program is ending")
+        return opening.result()
+
+    async def close(self) -> None:
+        """Stop loading, end the embedded model, close connections."""
+        if self._opening is not None:
+            self._opening.cancel()
+            with suppress(asyncio.CancelledError, CorralError):
+                await self._opening
+        await self._resources.aclose()
+
+    def _open(self) -> asyncio.Task[LanguageModel]:
+        opening = self._opening
+        if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+            builders: dict[ModelApi, Callable[[], Awaitable[LanguageModel]]] = {
+                ModelApi.EMBEDDED: self._embedded,
+                ModelApi.TGI: self._tgi,
+                ModelApi.COMPLETIONS: self._completions,
+            }
+            opening = self._opening = asyncio.create_task(self._built(builders[self._settings.api]), name="open model")
+        return opening
+
+    async def _built(self, build: Callable[[], Awaitable[LanguageModel]]) -> LanguageModel:
+        before = self._resources.pop_all()
+        await before.aclose()  # what an earlier try that failed had opened
+        model = await build()
+        settings = self._settings
+        if model.card.context_tokens <= settings.max_new_tokens * 2:
+            raise ModelUnavailable(
+                f"the window of {model.card.model_id} is {model.card.context_tokens} tokens, too small for replies of "
+                f"MAX_NEW_TOKENS={settings.max_new_tokens}: set it to {model.card.context_tokens // 4}"
+            )
+        return model
+
+    async def _embedded(self) -> LanguageModel:
+        settings = self._settings
+        window = {"context_tokens": settings.context_tokens} if settings.context_tokens else {}
+        model = await EmbeddedModel.open(settings.model_id, **window)
+        self._resources.push_async_callback(model.close)
+        loading = asyncio.create_task(model.start(), name="load weights")
+        loading.add_done_callback(lambda task: task.cancelled() or task.exception())  # whoever asks is told
+        return LanguageModel(model.card, model, PromptFormat(model.template, model, form="ids", server_adds_bos=False))
+
+    async def _tgi(self) -> LanguageModel:
+        client = TgiClient(self._url, token=self._token)
+        generator = TgiGenerator(client)
+        self._resources.push_async_callback(generator.aclose)
+        card = self._named(await generator.card())
+        tokenizer = await self._tokenizer() or ServerTokenizer(client.server, TokenizeApi.TGI, f"tgi:{card.model_id}")
+        template = await self._template(card)
+        return LanguageModel(card, generator, PromptFormat(template, tokenizer, form="text", server_adds_bos=True))
+
+    async def _completions(self) -> LanguageModel:
+        server = ModelServer(self._url, token=self._token)
+        generator = CompletionsGenerator(server, model=self._settings.model_id)
+        self._resources.push_async_callback(generator.aclose)
+        card = self._named(await generator.card(self._settings.context_tokens))
+        tokenizer: Tokenizer | None = await self._tokenizer()
+        template: ChatTemplate | None = None
+        if (await generator.served()).dialect is Dialect.LLAMA_CPP:
+            tokenizer = tokenizer or ServerTokenizer(server, TokenizeApi.LLAMA_CPP, f"llamacpp:{card.model_id}")
+            if template_for(card.model_id) is None:
+                template = JinjaTemplate.from_props(await server.get_json("/props"), card.model_id)
+        template = template or await self._template(card)
+        form = PromptFormat(template, tokenizer, form="ids" if tokenizer else "text", server_adds_bos=True)
+        return LanguageModel(card, generator, form)
+
+    def _named(self, card: ModelCard) -> ModelCard:
+        """The server's word, unless the settings say otherwise: a path such as /data/model names no model."""
+        settings = self._settings
+        window = min(card.context_tokens, settings.context_tokens or card.context_tokens)
+        return replace(card, model_id=settings.model_id or card.model_id, context_tokens=window)
+
+    async def _template(self, card: ModelCard) -> ChatTemplate:
+        known = template_for(card.model_id)
+        return known or await load_template(self._settings.model_tokenizer or card.model_id, card.model_id)
+
+    async def _tokenizer(self) -> FileTokenizer | None:
+        source = self._settings.model_tokenizer
+        return await load_tokenizer(source) if source else None
+
+    @property
+    def _url(self) -> str:
+        assert self._settings.model_url is not None  # the settings refuse to load otherwise
+        return self._settings.model_url
+
+    @property
+    def _token(self) -> str | None:
+        token = self._settings.model_token
+        return token.get_secret_value() if token is not None else None
