@@ -82,7 +82,7 @@ async def test_a_connection_that_falls_silent_is_given_up_on(redis_server_factor
     """A server that stops answering on an open connection becomes StoreUnavailable too."""
     async with client(redis_server_factory().start(), fast=True) as redis:
         await redis.ping()
-        await redis.client_pause(3000)
+        await redis.client_pause(1500)
         async with asyncio.timeout(10 * FAST_SECONDS):
             with pytest.raises(StoreUnavailable), store_errors():
                 await redis.get("key")

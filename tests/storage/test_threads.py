@@ -16,9 +16,11 @@ from redis.asyncio import Redis
 
 import storage.threads
 from conversation.errors import StoreUnavailable
-from conversation.model import Ending, Role, Turn
+from conversation.model import Ending, InboundMessage, Role, Settlement, ThreadId, Turn
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
+from storage.inbox import RedisInbox
+from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.records import dump_turn
 from storage.screen import RedisScreen
@@ -79,6 +81,23 @@ async def test_turns_come_back_whole_and_in_their_order(redis_client: Redis, thr
     opened = await threads.open(THREAD, "")
     assert opened.turns == expected
     assert opened.cut == 3
+
+
+async def test_what_the_queue_writes_is_read_here(redis_client: Redis, threads: RedisThreads) -> None:
+    """The turns and the cut of a job that was finished are the thread's, and an answer to it can be taken back."""
+    inbox = RedisInbox(redis_client, redis_client, KEYS)
+    jobs = RedisJobs(redis_client, KEYS, lanes=["slack"])
+    asked = InboundMessage(ThreadId("slack", "T1", "C1", "1"), "m-q1", "U1", "Ada", "why?", 1.0)
+    thread = (await inbox.accept(asked)).conversation_id
+    (claim,) = await jobs.claim(1)
+    written = (question("q1", claim.job.id), answer("a1", claim.job.id))
+    assert await jobs.finish(claim, Settlement(Ending.COMPLETE, written, cut=1)) is None
+
+    opened = await threads.open(thread, "")
+    assert opened.turns == tuple(replace(turn, seq=place) for place, turn in enumerate(written, 1))
+    assert opened.cut == 1
+    assert await threads.purge_message(thread, "m-q1")
+    assert await threads.turns(thread) == ()
 
 
 async def test_many_turns_are_read_at_once(redis_client: Redis, threads: RedisThreads) -> None:
