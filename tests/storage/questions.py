@@ -8,10 +8,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha1
 from urllib.parse import urlsplit
 
 from conversation.model import Claim, Command, Ending, InboundMessage, Role, Settlement, ThreadId, Turn
 from storage.jobs import RedisJobs
+from storage.scripts import source
 
 _numbers = itertools.count(1)
 
@@ -71,6 +73,11 @@ async def claim_one(jobs: RedisJobs, *, seconds: float = 10.0) -> Claim:
         assert time.monotonic() < deadline, f"nothing to claim within {seconds} s"
 
 
+def sha(name: str) -> bytes:
+    """How the client calls a script that the server knows."""
+    return sha1(source(name).encode(), usedforsecurity=False).hexdigest().encode()
+
+
 @dataclass(slots=True)
 class LossyServer:
     """A store whose replies can get lost on the way, after the command was done."""
@@ -78,6 +85,8 @@ class LossyServer:
     url: str
     lose: int = 0  # replies to scripts that are still to be lost
     lost: int = 0
+    hold: bool = False  # a script's reply is kept back as long as this is set
+    script: bytes = b"EVALSHA"  # part of the commands that are meant
 
 
 @asynccontextmanager
@@ -89,13 +98,16 @@ async def lossy_server(upstream_url: str) -> AsyncIterator[LossyServer]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_unix_connection(path)
-        losing = asyncio.Event()
+        losing, scripted = asyncio.Event(), asyncio.Event()
 
         async def requests() -> None:
             while data := await reader.read(65536):
-                if state.lose and b"EVALSHA" in data:
-                    state.lose -= 1
-                    losing.set()
+                scripted.clear()
+                if state.script in data:
+                    scripted.set()
+                    if state.lose:
+                        state.lose -= 1
+                        losing.set()
                 up_writer.write(data)
                 await up_writer.drain()
             up_writer.close()
@@ -105,6 +117,8 @@ async def lossy_server(upstream_url: str) -> AsyncIterator[LossyServer]:
                 if losing.is_set():
                     state.lost += 1
                     break
+                while state.hold and scripted.is_set():
+                    await asyncio.sleep(0.01)
                 writer.write(data)
                 await writer.drain()
             writer.close()
