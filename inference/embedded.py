@@ -1,27 +1,31 @@
-"""A model inside this process, for a machine that has no server: llama.cpp through `xllamacpp`.
+"""A model that this program brings along, for a machine that has no server: llama.cpp through `xllamacpp`.
 
-It listens on a random port of 127.0.0.1, behind a random key, and is asked through the same adapter as any other
-server of /v1/completions, always with token ids.
+It runs in a child process (`llama_process` says why), listens on a random port of 127.0.0.1 behind a random key, and is
+asked through the same adapter as any other server of /v1/completions, always with token ids.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import os
 import secrets
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from conversation.errors import ModelError, ModelUnavailable, UnsupportedModel
 from conversation.ports import Chunk, ModelCard, Piece, Prompt, Sampling, TextGenerator, Tokenizer
 from inference.completions import CompletionsGenerator
 from inference.gguf import GgufModel, NotGguf, read_gguf
 from inference.http import ModelServer, Timeouts
+from inference.llama_process import Settings
 from inference.templates import JinjaTemplate
 from inference.tokenizers import ServerTokenizer, TokenizeApi
 
@@ -31,14 +35,15 @@ CONTEXT_TOKENS = 4096
 TIMEOUTS = Timeouts(first_token=180.0, between_tokens=60.0)
 # A batch is computed to its end even when nobody waits for it any more; the default of 2048 takes seconds.
 BATCH_TOKENS = 256
+LOAD_SECONDS = 600.0  # a large file from a slow disk takes minutes
 PROMPT_CACHE_MIB = 256  # of the prompts of threads that have no slot at the moment; the default is 8192
 
 T = TypeVar("T")
 
 
 class EmbeddedModel:
-    """TextGenerator and Tokenizer of one GGUF file. Made by `open`; `start` loads the weights, and whatever needs
-    them before waits for that. Belongs to one event loop."""
+    """TextGenerator and Tokenizer of one GGUF file. Made by `open`, which begins to load the weights; whatever needs
+    them before they are there waits. A process that died is started again. Belongs to one event loop."""
 
     def __init__(self, path: Path, described: GgufModel, *, is_demo: bool, context_tokens: int, slots: int) -> None:
         if not described.chat_template:
@@ -57,7 +62,7 @@ class EmbeddedModel:
         self.fingerprint = "gguf:" + described.vocabulary[:16]
         self._slots = slots
         self._starting: asyncio.Task[CompletionsGenerator] | None = None
-        self._engine: list[Any] = []  # the one reference to the server, so that taking it out ends it
+        self._process: subprocess.Popen[bytes] | None = None
         self._tokenizer: ServerTokenizer | None = None
         self._closed = False
 
@@ -65,15 +70,16 @@ class EmbeddedModel:
     async def open(
         cls, path: str | Path | None = None, *, context_tokens: int = CONTEXT_TOKENS, slots: int = SLOTS
     ) -> EmbeddedModel:
-        """The model of a .gguf file, without one the demo model; only its description is read. `context_tokens` is
-        each slot's window. Raises ModelUnavailable with what to do, UnsupportedModel."""
+        """The model of a .gguf file, without one the demo model, once its description was read. `context_tokens`
+        is each slot's window. Raises ModelUnavailable with what to do, UnsupportedModel."""
         file, described = await _in_thread(lambda: _described(path))
         model = cls(file, described, is_demo=path is None, context_tokens=context_tokens, slots=slots)
+        model._begin()
         await model.template.warm()
         return model
 
     async def start(self) -> None:
-        """Load the weights, once; returns when the model answers. Raises ModelUnavailable with what to do."""
+        """Wait until the model answers. Raises ModelUnavailable with what to do."""
         await self._started()
 
     async def close(self) -> None:
@@ -83,8 +89,8 @@ class EmbeddedModel:
             self._starting.cancel()
             with suppress(asyncio.CancelledError, ModelError):
                 await (await self._starting).aclose()
-        # The last reference goes in a thread: llama.cpp waits there until its own threads have ended.
-        await _in_thread(self._engine.clear)
+        if self._process is not None:
+            await _in_thread(self._end)
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
         """See TextGenerator."""
@@ -104,53 +110,90 @@ class EmbeddedModel:
                 yield chunk
 
     async def _started(self) -> CompletionsGenerator:
-        if self._closed:
-            raise ModelUnavailable("the embedded model was closed")
-        task = self._starting
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._starting = asyncio.create_task(self._load(), name="load-model")
+        task = self._begin()
         # Waited for from outside: whoever waits may be cancelled, and the others still need the model.
         await asyncio.wait([task])
         if task.cancelled():
             raise ModelUnavailable("the embedded model was closed while it was loading")
         return task.result()
 
+    def _begin(self) -> asyncio.Task[CompletionsGenerator]:
+        if self._closed:
+            raise ModelUnavailable("the embedded model was closed")
+        task = self._starting
+        if task is None or (task.done() and (task.cancelled() or task.exception() or not self._alive())):
+            self._tokenizer = None
+            task = self._starting = asyncio.create_task(self._load(), name="load-model")
+            # Its failure is told to whoever waits for the model; nobody may be waiting yet.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     async def _load(self) -> CompletionsGenerator:
         key = secrets.token_urlsafe(24)
-        address = await _in_thread(lambda: self._build(key))
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                address = await _in_thread(lambda: self._launch(key))
+        except TimeoutError as exc:
+            self._end()
+            raise ModelUnavailable(f"{self.path} did not load within {LOAD_SECONDS:g} s") from exc
         generator = CompletionsGenerator(ModelServer(address, token=key, timeouts=TIMEOUTS))
         served = await generator.served()
         if served.context_tokens:
             self.card = replace(self.card, context_tokens=min(self.card.context_tokens, served.context_tokens))
         return generator
 
-    def _build(self, key: str) -> str:
-        try:
-            from xllamacpp import CommonParams, Server  # noqa: PLC0415 - 100 MB, and needs a system library
-        except ImportError as exc:
-            raise ModelUnavailable(_remedy(exc)) from exc
+    def _launch(self, key: str) -> str:
         cores = os.cpu_count() or 1
-        params = CommonParams()
-        params.model.path = str(self.path)
-        params.n_parallel = self._slots
-        params.n_ctx = self.card.context_tokens * self._slots  # it is split over the slots
-        params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.cpuparams.n_threads = max(1, cores - 1)  # one is left for the event loop
-        params.cpuparams_batch.n_threads = cores
-        params.cache_ram_mib = PROMPT_CACHE_MIB
-        params.api_keys = [key]
-        params.hostnames = ["127.0.0.1"]
-        params.port = 0
-        params.ui = False
-        params.verbosity = -1  # its log would be written into the terminal's chat
+        settings = Settings(
+            model=str(self.path),
+            key=key,
+            slots=self._slots,
+            context_tokens=self.card.context_tokens,
+            batch_tokens=BATCH_TOKENS,
+            threads=max(1, cores - 1),  # one is left for the event loop
+            batch_threads=cores,
+            cache_mib=PROMPT_CACHE_MIB,
+        )
+        process = subprocess.Popen(  # noqa: S603 - our own script
+            # -P: the script's own folder has modules with names of the standard library's.
+            [sys.executable, "-P", str(Path(__file__).with_name("llama_process.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # llama.cpp's log would be written into the terminal's chat
+            start_new_session=True,  # Ctrl-C stops an answer, not the model
+        )
+        self._process = process
+        if self._closed:  # while the thread was on its way here
+            self._end()
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            engine = Server(params)
-        except RuntimeError as exc:
-            raise ModelUnavailable(f"llama.cpp cannot load {self.path}: {exc} Is it damaged, or too large?") from exc
-        if self._closed:  # while it was loading: it ends here, with its last reference
-            raise ModelUnavailable("the embedded model was closed")
-        self._engine.append(engine)
-        return str(engine.listening_address)
+            process.stdin.write(json.dumps(settings).encode() + b"\n")
+            process.stdin.flush()
+            answer: dict[str, str] = json.loads(process.stdout.readline() or b"{}")
+        except (OSError, ValueError):  # it died, or was ended while it was loading
+            answer = {}
+        if "address" in answer:
+            return answer["address"]
+        status = process.wait()
+        if answer.get("kind") == "import":
+            raise ModelUnavailable(_remedy(answer["error"]))
+        reason = answer.get("error", f"its process ended with {status}")
+        raise ModelUnavailable(f"llama.cpp cannot load {self.path}: {reason} Is it damaged, or too large?")
+
+    def _end(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
 
 def demo_model() -> Path:
@@ -176,14 +219,14 @@ def _described(source: str | Path | None) -> tuple[Path, GgufModel]:
         raise ModelUnavailable(f"{path} is no GGUF model: {exc}") from exc
 
 
-def _remedy(error: ImportError) -> str:
-    if "libgomp" in str(error):
+def _remedy(error: str) -> str:
+    if "libgomp" in error:
         return "llama.cpp needs the system library libgomp.so.1: run `apt install libgomp1` (as root)"
     return f"llama.cpp cannot be loaded: {error}"
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """As asyncio.to_thread, but the process does not wait for it at its end: loading a large model takes minutes, and
+    """As asyncio.to_thread, but the program does not wait for it at its end: loading a large model takes minutes, and
     Ctrl-C must not."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
