@@ -73,7 +73,8 @@ def plan_cut(costs: Sequence[Cost], open_tokens: int, system_tokens: int, budget
     """Where the thread is cut for this question; a pure function of its arguments, and never before `stored_cut`.
 
     `costs` are the thread's parts, oldest first. Nothing moves while all that `stored_cut` leaves fits; then the oldest
-    parts go until `low_water`. The first part stays when it takes at most a quarter of the budget, and goes last.
+    parts go until `low_water`. The first part stays when it takes at most a quarter of the budget, and goes last; the
+    newest, which the question is most likely about, goes only for the budget itself.
     """
     pinned = bool(costs) and costs[0].pinnable and costs[0].tokens <= PINNED_SHARE * budget
     cut = Cut(stored_cut, pinned, moved=False)
@@ -83,10 +84,10 @@ def plan_cut(costs: Sequence[Cost], open_tokens: int, system_tokens: int, budget
         return cut
     cut_seq = stored_cut
     for cost in kept[1:] if pinned else kept:
+        if total <= low_water(budget) or (cost is kept[-1] and total <= budget):
+            break
         cut_seq = max(cut_seq, cost.last_seq + 1)
         total -= cost.tokens
-        if total <= low_water(budget):
-            break
     if pinned and total > budget:
         pinned = False
         cut_seq = max(cut_seq, costs[0].last_seq + 1)
