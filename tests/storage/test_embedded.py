@@ -196,6 +196,7 @@ def test_a_server_that_still_reads_its_data_is_waited_for(
     with client(store.start()) as connection:
         assert connection.dbsize() == 4096
     assert Answer.LOADING in heard
+    assert heard[-1] is Answer.READY
 
 
 def test_a_living_server_without_a_socket_is_not_doubled(redis_server_factory: Factory) -> None:
