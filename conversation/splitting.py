@@ -105,7 +105,7 @@ def _visible_boundary(window: str, at: int) -> int:
             or unicodedata.category(after) in {"Mn", "Me", "Mc"}
             or "\u200d" in (before, after)
             or "\U0001f3fb" <= after <= "\U0001f3ff"  # skin tones
-            or (_is_flag_half(before) and _is_flag_half(after))
+            or (_is_flag_half(after) and _flag_halves_before(window, place) % 2)
             or (before == "\r" and after == "\n")
             or "\udc00" <= after <= "\udfff"
         )
@@ -116,6 +116,13 @@ def _visible_boundary(window: str, at: int) -> int:
 
 def _is_flag_half(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+def _flag_halves_before(window: str, place: int) -> int:
+    first = place
+    while first and _is_flag_half(window[first - 1]):
+        first -= 1
+    return place - first
 
 
 def _fence_after(text: str, fence: _Fence | None, *, at_line_start: bool) -> _Fence | None:
