@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Literal
 
-from conversation.errors import ModelError
 from conversation.model import Message, Role
 from conversation.ports import ChatTemplate, Piece, Prompt, Tokenizer
 from conversation.prompts.estimate import estimate_tokens
@@ -28,7 +27,9 @@ class PromptFormat:
     """Builds and counts prompts for one model. Keeps the ids of what it encoded, so that a long thread's earlier turns
     are not encoded again for every question.
 
-    `form` is the one that the server is sent. Raises ValueError for the ids form without a tokenizer.
+    `form` is the one that the server is sent. `exact_ids` is False for a tokenizer that finds control tokens in plain
+    pieces too (TGI's and vLLM's /tokenize): it counts neutralised text, and prompts have no ids. Raises ValueError for
+    the ids form without a tokenizer that can say them.
     """
 
     def __init__(
@@ -38,14 +39,15 @@ class PromptFormat:
         form: Form,
         server_adds_bos: bool,
         *,
+        exact_ids: bool = True,
         cached_tokens: int = CACHED_TOKENS,
     ) -> None:
-        if form == "ids" and tokenizer is None:
-            raise ValueError("the ids form needs a tokenizer")
+        if form == "ids" and (tokenizer is None or not exact_ids):
+            raise ValueError("the ids form needs a tokenizer that takes any text as plain text")
         self.template = template
         self.tokenizer = tokenizer
         self.form: Form = form
-        self._server_adds_bos = server_adds_bos
+        self._server_adds_bos, self._exact_ids = server_adds_bos, exact_ids
         self._encoder = _Encoder(tokenizer, cached_tokens) if tokenizer is not None else None
         self._tokens: dict[str, bool] = {}  # control words that are one token
         self._opening_tokens: int | None = None
@@ -103,18 +105,13 @@ class PromptFormat:
     async def _ids(
         self, messages: Sequence[Message], partial: str, partial_ids: Sequence[int]
     ) -> tuple[int, ...] | None:
-        if self._encoder is None:
+        if self._encoder is None or not self._exact_ids:
             return None
         ids = array("I")
-        try:
-            for piece in self.template.render(messages):
-                ids += await self._encoder.ids(piece)
-            if partial:
-                ids += array("I", partial_ids) if partial_ids else await self._encoder.continuation(partial)
-        except ModelError:
-            if self.form == "ids":
-                raise
-            return None  # a server that encodes may be unable to take control words as plain text; it gets text anyway
+        for piece in self.template.render(messages):
+            ids += await self._encoder.ids(piece)
+        if partial:
+            ids += array("I", partial_ids) if partial_ids else await self._encoder.continuation(partial)
         return tuple(ids)
 
     async def _count_text(self, pieces: Sequence[Piece]) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from conversation.errors import ModelUnavailable
 from conversation.model import Message, Role
 from conversation.ports import ChatTemplate, Clean, Piece
 from conversation.prompts import Llama2Template, PromptFormat
@@ -120,24 +119,21 @@ async def test_the_memory_for_ids_is_bounded() -> None:
     assert toy.encoded > before
 
 
-class CannotEncodePlain(ToyTokenizer):
-    """A server's tokenizer, which takes control words in plain text for control tokens and so refuses them."""
+class ServerOfToys(ToyTokenizer):
+    """A server's tokenizer that takes control words for control tokens wherever they stand, as TGI's does."""
 
     async def encode(self, pieces: Sequence[Piece]) -> list[int]:
-        for piece in pieces:
-            if not piece.control and any(word in piece.text for word in self.words):
-                raise ModelUnavailable("cannot encode this as plain text")
-        return await super().encode(pieces)
+        return await super().encode([Piece("".join(piece.text for piece in pieces), control=True)])
 
 
-async def test_a_server_that_cannot_say_the_ids_still_gets_text() -> None:
-    """The text form needs no ids; the ids form fails."""
-    server = CannotEncodePlain()
-    prompt = await PromptFormat(Llama2Template(), server, "text", True).build(HI)
+async def test_a_server_that_cannot_say_the_ids_counts_its_text() -> None:
+    """The text form is counted right, no ids are claimed, and the ids form is refused."""
+    server = ServerOfToys()
+    prompt = await PromptFormat(Llama2Template(), server, "text", True, exact_ids=False).build(HI)
     assert prompt.token_ids is None
     assert prompt.tokens == len(await server.encode([Piece("<s>" + prompt.text, control=True)]))
-    with pytest.raises(ModelUnavailable):
-        await PromptFormat(Llama2Template(), server, "ids", True).build(HI)
+    with pytest.raises(ValueError, match="any text as plain text"):
+        PromptFormat(Llama2Template(), server, "ids", True, exact_ids=False)
 
 
 async def test_the_fingerprint_tells_counts_apart() -> None:

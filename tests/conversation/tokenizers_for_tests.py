@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import tokenizers  # type: ignore[import-untyped,unused-ignore]
 
 from conversation.ports import Piece, Tokenizer
 from conversation.prompts import LLAMA2_CONTROL_WORDS
+from inference.tokenizers import FileTokenizer
 
 _REPOSITORY = Path(__file__).parents[2]
 _SHARED = _REPOSITORY.parent / "shared" / "data" / "tokenizers" / "codellama" / "tokenizer.json"
@@ -55,32 +55,18 @@ class ToyTokenizer:
         return [self.words[number - 1] for number in ids if number < self.FIRST_PLAIN_ID]
 
 
-class CodeLlamaTokenizer:
-    """The vocabulary of a tokenizer.json, with plain pieces encoded by one without its added tokens."""
+class CodeLlamaTokenizer(FileTokenizer):
+    """The program's own tokenizer over Code Llama's file, and back."""
 
     def __init__(self, path: Path) -> None:
-        description = json.loads(path.read_text())
-        self._with_control = tokenizers.Tokenizer.from_str(json.dumps(description))
-        description["added_tokens"], description["post_processor"] = [], None
-        self._plain = tokenizers.Tokenizer.from_str(json.dumps(description))
-
-    @property
-    def fingerprint(self) -> str:
-        return "codellama"
-
-    async def encode(self, pieces: Sequence[Piece]) -> list[int]:
-        ids: list[int] = []
-        for piece in pieces:
-            tokenizer = self._with_control if piece.control else self._plain
-            ids += tokenizer.encode(piece.text, add_special_tokens=False).ids
-        return ids
+        super().__init__(path.read_bytes())
+        self._decoder = tokenizers.Tokenizer.from_file(str(path))
 
     def decode(self, ids: Sequence[int]) -> str:
-        return str(self._plain.decode(list(ids), skip_special_tokens=False))
+        return str(self._decoder.decode(list(ids), skip_special_tokens=False))
 
 
-_1: type[Tokenizer] = ToyTokenizer
-_2: type[Tokenizer] = CodeLlamaTokenizer
+_: type[Tokenizer] = ToyTokenizer
 
 
 def codellama_path() -> Path | None:
