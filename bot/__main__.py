@@ -51,7 +51,7 @@ def chat(
     thread: Annotated[str, typer.Option(help="The conversation's name; each has its own memory.")] = "main",
 ) -> None:
     """Talk to the model in this terminal."""
-    from bot.talk import chat as talk  # noqa: PLC0415 - `--help` and `render` need none of it
+    from bot.talk import chat as talk
 
     settings = _settings()
     configure_logs(settings.log_level, settings.data_dir / "chat.log")
@@ -61,7 +61,7 @@ def chat(
 @app.command()
 def ask(question: Annotated[str, typer.Argument(help="What to ask; what is piped in goes with it as a file.")]) -> None:
     """Answer one question on stdout; exit code 1 when there is no answer."""
-    from bot.talk import ask as talk  # noqa: PLC0415
+    from bot.talk import ask as talk
 
     settings = _settings()
     configure_logs(settings.log_level, settings.data_dir / "chat.log")
@@ -71,7 +71,7 @@ def ask(question: Annotated[str, typer.Argument(help="What to ask; what is piped
 @app.command()
 def run(role: Annotated[Role, typer.Option(help="Receive, answer, or both.")] = Role.ALL) -> None:
     """Listen on the platforms that have tokens, and answer, until SIGTERM."""
-    from bot.service import serve  # noqa: PLC0415
+    from bot.service import serve
 
     settings = _settings()
     configure_logs(settings.log_level)
@@ -81,7 +81,7 @@ def run(role: Annotated[Role, typer.Option(help="Receive, answer, or both.")] = 
 @app.command()
 def render(infill: Annotated[bool, typer.Option("--infill", help='Take {"prefix", "suffix"}.')] = False) -> None:
     """Print the exact prompt of the dialog on stdin as JSON."""
-    from bot.render import render_dialog, render_infill  # noqa: PLC0415
+    from bot.render import render_dialog, render_infill
 
     work = render_infill if infill else render_dialog
     document = asyncio.run(_guarded(work(_settings(), sys.stdin.buffer.read())))
@@ -91,7 +91,7 @@ def render(infill: Annotated[bool, typer.Option("--infill", help='Take {"prefix"
 @app.command()
 def settings() -> None:
     """Print every setting with what it is, as a .env to begin with."""
-    from bot.settings_text import env_example  # noqa: PLC0415
+    from bot.settings_text import env_example
 
     sys.stdout.write(env_example())
 

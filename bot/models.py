@@ -6,23 +6,25 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bot.settings import ModelApi, Settings
 from conversation.errors import CorralError, ModelUnavailable
 from conversation.language_model import LanguageModel
 from conversation.ports import ChatTemplate, ModelCard, Tokenizer
 from conversation.prompts import PromptFormat, template_for
-from inference.completions import CompletionsGenerator, Dialect
-from inference.embedded import EmbeddedModel
-from inference.http import ModelServer
-from inference.pretrained import load_template
-from inference.templates import JinjaTemplate
-from inference.tgi import TgiClient, TgiGenerator
-from inference.tokenizers import FileTokenizer, ServerTokenizer, TokenizeApi
+
+if TYPE_CHECKING:
+    from inference.tokenizers import FileTokenizer
+
+# The adapters are imported where they are built: each brings libraries that take a part of a second, and a person
+# waits for the prompt meanwhile.
 
 
 async def load_tokenizer(source: str) -> FileTokenizer:
     """MODEL_TOKENIZER's. Raises ModelUnavailable that names the variable."""
+    from inference.tokenizers import FileTokenizer
+
     try:
         return await FileTokenizer.load(source)
     except ValueError as exc:
@@ -82,6 +84,8 @@ class ConfiguredModel:
         return model
 
     async def _embedded(self) -> LanguageModel:
+        from inference.embedded import EmbeddedModel
+
         settings = self._settings
         window = {"context_tokens": settings.context_tokens} if settings.context_tokens else {}
         model = await EmbeddedModel.open(settings.model_id, **window)
@@ -91,6 +95,9 @@ class ConfiguredModel:
         return LanguageModel(model.card, model, PromptFormat(model.template, model, form="ids", server_adds_bos=False))
 
     async def _tgi(self) -> LanguageModel:
+        from inference.tgi import TgiClient, TgiGenerator
+        from inference.tokenizers import ServerTokenizer, TokenizeApi
+
         client = TgiClient(self._url, token=self._token)
         generator = TgiGenerator(client)
         self._resources.push_async_callback(generator.aclose)
@@ -100,6 +107,11 @@ class ConfiguredModel:
         return LanguageModel(card, generator, PromptFormat(template, tokenizer, form="text", server_adds_bos=True))
 
     async def _completions(self) -> LanguageModel:
+        from inference.completions import CompletionsGenerator, Dialect
+        from inference.http import ModelServer
+        from inference.templates import JinjaTemplate
+        from inference.tokenizers import ServerTokenizer, TokenizeApi
+
         server = ModelServer(self._url, token=self._token)
         generator = CompletionsGenerator(server, model=self._settings.model_id)
         self._resources.push_async_callback(generator.aclose)
@@ -121,6 +133,8 @@ class ConfiguredModel:
         return replace(card, model_id=settings.model_id or card.model_id, context_tokens=window)
 
     async def _template(self, card: ModelCard) -> ChatTemplate:
+        from inference.pretrained import load_template
+
         known = template_for(card.model_id)
         return known or await load_template(self._settings.model_tokenizer or card.model_id, card.model_id)
 

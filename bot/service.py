@@ -58,6 +58,7 @@ async def serve(settings: Settings, role: Role) -> int:
         loop.add_signal_handler(number, ending.set)
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_house(settings))
+        house.model.begin()
         sinks: dict[str, ReplySink] = {"terminal": TerminalReplies(house.screen)}
         checks = {"store": Check(house.redis.ping), "model": Check(house.model.ready, vital=False)}
         port = await stack.enter_async_context(serve_health(settings.http_host, settings.http_port, checks))

@@ -212,7 +212,7 @@ def _explain(errors: Iterable[Any]) -> Iterable[str]:
 
 
 def _nearest(name: str) -> str:
-    import difflib  # noqa: PLC0415 - only when something is wrong
+    import difflib
 
     close = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1)
     return f"did you mean {close[0].upper()}?" if close else ".env.example lists all there are"

@@ -19,7 +19,7 @@ from adapters.terminal.listener import TerminalThread
 from adapters.terminal.prompt import LineSource, PersonAtTerminal, Pipe
 from adapters.terminal.replies import TerminalReplies
 from bot.settings import ModelApi, Settings
-from bot.wiring import build_worker, open_house, working
+from bot.wiring import House, build_worker, open_house, working
 
 _DEMO = """\
 The model here is SmolLM2-135M-Instruct, a small demo: it shows how this works, not how well. For a real one start
@@ -28,12 +28,16 @@ _HINT = "Type a question; /help tells the rest."
 
 EXIT_OK = 0
 
+# Loading a model takes all of the processor for a second: the prompt is drawn before that, not after.
+PROMPT_FIRST_SECONDS = 0.3
+
 
 async def chat(settings: Settings, thread_name: str) -> int:
     """Talk until the input ends. An answer that is being written then goes on at the next start."""
     is_person = sys.stdin.isatty() and sys.stdout.isatty()
-    async with _thread(settings, thread_name) as (thread, interrupts):
+    async with _thread(settings, thread_name) as (house, thread, interrupts):
         lines: LineSource = PersonAtTerminal(settings.data_dir / "chat-history") if is_person else Pipe()
+        asyncio.get_running_loop().call_later(PROMPT_FIRST_SECONDS, house.model.begin)
         demo = f"{_DEMO}\n" if settings.api is ModelApi.EMBEDDED and settings.model_id is None else ""
         with suppress(asyncio.CancelledError):
             await Chat(thread, lines, Console(), interrupts).run(demo + _HINT)
@@ -44,15 +48,16 @@ async def ask(settings: Settings, question: str) -> int:
     """Answer one question on stdout, in a thread of its own; what is piped in is a file beside it."""
     if not sys.stdin.isatty() and (content := sys.stdin.read(settings.max_input_chars + 1)).strip():
         question = with_file(question, "stdin", content)
-    async with _thread(settings, f"ask-{uuid.uuid4().hex}") as (thread, interrupts):
+    async with _thread(settings, f"ask-{uuid.uuid4().hex}") as (_, thread, interrupts):
         try:
             return await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts)
         except asyncio.CancelledError:
+            await thread.stop()  # nobody will come back for this answer
             return terminal_ask.EXIT_INTERRUPTED
 
 
 @asynccontextmanager
-async def _thread(settings: Settings, name: str) -> AsyncIterator[tuple[TerminalThread, Interrupts]]:
+async def _thread(settings: Settings, name: str) -> AsyncIterator[tuple[House, TerminalThread, Interrupts]]:
     """A thread with a worker behind it. Signals end the inside in order; a running answer is handed over."""
     main = asyncio.current_task()
     assert main is not None
@@ -64,4 +69,4 @@ async def _thread(settings: Settings, name: str) -> AsyncIterator[tuple[Terminal
         )
         with interrupts.installed():
             async with working(worker, main.cancel):
-                yield thread, interrupts
+                yield house, thread, interrupts

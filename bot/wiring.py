@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from bot.models import ConfiguredModel
 from bot.settings import Settings
+from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
@@ -27,6 +28,8 @@ from storage.screen import RedisScreen
 from storage.threads import RedisThreads
 
 log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,14 @@ class House:
 
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
-    """Join the store and begin to load the model; both are left in order at the end. Raises StoreUnavailable,
-    SchemaTooNew, and the embedded server's errors."""
+    """Join the store; it and whatever was loaded are left in order at the end. The model is opened by who needs it
+    first, or by `model.begin()`. Raises StoreUnavailable and SchemaTooNew."""
     keys = Keys(content_seconds=settings.content_days * DAY_SECONDS)
     async with _store_url(settings) as url:
         redis, fast = open_redis(url), open_redis(url, fast=True)
         model = ConfiguredModel(settings)
         try:
             await check_schema(redis, keys)
-            model.begin()
             inbox = RedisInbox(redis, fast, keys)
             yield House(
                 settings=settings,
@@ -78,9 +80,24 @@ async def _store_url(settings: Settings) -> AsyncIterator[str]:
         return
     server = EmbeddedValkey(settings.data_dir / "store")
     try:
-        yield await asyncio.to_thread(server.start)
+        url = await asyncio.to_thread(server.start)
+        watching = asyncio.create_task(_keep_alive(server), name="watch the embedded store")
+        try:
+            yield url
+        finally:
+            watching.cancel()
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def _keep_alive(server: EmbeddedValkey) -> None:
+    """A server that died (of a full disk, say) is started again; its data are on disk."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            await asyncio.to_thread(server.start)
+        except StoreUnavailable as error:
+            log.warning("the embedded store is down: %s", error)
 
 
 def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: float) -> Worker:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.terminal.formatting import MarkdownStream, harmless, render
-from adapters.terminal.interrupts import Interrupts
+from adapters.terminal.interrupts import Interrupts, unseen_keys
 from adapters.terminal.listener import TerminalThread, View
 from adapters.terminal.prompt import LineSource
 from conversation.errors import CorralError
@@ -76,7 +76,7 @@ class Chat:
 
         view = View()
         stream = MarkdownStream(self._console) if self._console.is_terminal else None
-        with self._interrupts.stopping(stop), stream or nullcontext():
+        with self._interrupts.stopping(stop), unseen_keys(), stream or nullcontext():
             async with aclosing(self._thread.watch(job_id)) as views:
                 async for view in views:
                     if stream is not None:

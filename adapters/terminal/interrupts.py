@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
+import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -40,3 +42,20 @@ class Interrupts:
     def _on_interrupt(self) -> None:
         stop, self._stop = self._stop, None
         (stop or self._end)()
+
+
+@contextmanager
+def unseen_keys() -> Iterator[None]:
+    """Inside, what is typed ahead does not appear in the middle of the answer; the next prompt gets it."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    unseen = termios.tcgetattr(descriptor)
+    unseen[3] &= ~termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSANOW, unseen)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSANOW, before)

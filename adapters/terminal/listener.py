@@ -12,7 +12,7 @@ from typing import Protocol
 from adapters.terminal.events import inbound
 from adapters.terminal.screen import STATUS_ID, Screen, ScreenMessage
 from conversation.intake import Intake, Stopped
-from conversation.model import Command, Job, ThreadId, Turn
+from conversation.model import Command, Ending, Job, ThreadId, Turn
 
 
 class Desk(Protocol):
@@ -72,6 +72,8 @@ class TerminalThread:
                 if message.id == STATUS_ID:
                     is_ours = not message.deleted and message.job_id == job_id
                     view = View(view.text, message.text if is_ours else "", view.notice, view.ending)
+                elif message.deleted and message.id.startswith(f"{job_id}:"):
+                    view = View(ending=Ending.REMOVED.value)
                 elif message.job_id != job_id:
                     continue
                 else:
