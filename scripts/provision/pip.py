@@ -100,6 +100,7 @@ def _run(call: Sequence[str], environ: dict[str, str], watch: _Watch) -> tuple[i
             watch.look()
             if watch.silent_seconds > SILENCE_SECONDS:
                 raise Problem("pip has not moved for ten minutes.", "check the network, then call make again")
+        watch.look()
         return child.wait(timeout=60), "\n".join(said)
     finally:
         _end(child)
@@ -145,7 +146,7 @@ class _Watch:
     def __init__(self, venv: Path, temporary: Path, total: int, progress: Progress) -> None:
         self._venv, self._temporary, self._progress = venv, temporary, progress
         self._total, self._fetched, self._bytes = total, 0, 0
-        self._there: set[str] = set()
+        self._there = self._packages()
         self._moved = time.monotonic()
         self.installing = False
 
@@ -164,7 +165,7 @@ class _Watch:
             name = f"{wheel[1]} {wheel[2]}" if wheel else name.replace("==", " ")
             self._progress.step("fetching", min(self._fetched, self._total), self._total, name)
         elif names := re.match(r"Installing collected packages: (.+)", line):
-            self.installing, self._total, self._there = True, names[1].count(",") + 1, self._packages()
+            self.installing, self._total = True, names[1].count(",") + 1
             self._fetched = 0
         elif "WARNING: Retrying" in line:
             cause = re.search(r"\[Errno -?\d+\] ([^'\")]+)", line) or re.search(r"(\w+Error)\(", line)
