@@ -12,13 +12,26 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from conversation.clipping import Clipped, clip
-from conversation.errors import InvalidDialog, PromptTooLong
+from conversation.errors import PromptTooLong
 from conversation.exchanges import Exchange, merge_turns
 from conversation.model import Message, Role, Turn
 from conversation.ports import Prompt
+from conversation.prompts.dialog import check_dialog
 from conversation.prompts.format import PromptFormat
 
-__all__ = ["Clipped", "Cost", "Cut", "Exchange", "Fitted", "clip", "count_key", "fit", "merge_turns", "plan_cut"]
+__all__ = [
+    "Clipped",
+    "Cost",
+    "Cut",
+    "Exchange",
+    "Fitted",
+    "clip",
+    "count_key",
+    "fit",
+    "fit_dialog",
+    "merge_turns",
+    "plan_cut",
+]
 
 PINNED_SHARE = 0.25  # a first exchange larger than this would take the place of too much that is newer
 LARGE_BUDGET_TOKENS = 6144  # what a window of 8k leaves beside a reply of at most a quarter
@@ -112,8 +125,8 @@ async def fit(
 
     The question is kept whole unless it alone does not fit; then its longest turns are clipped to what leaves room for
     a follow-up. `counts` are those stored for this thread and `format.fingerprint`; only what is missing is counted.
-    Raises PromptTooLong when the system prompt and 64 tokens do not fit, InvalidDialog when the question is empty, and
-    ModelError when a server counts and cannot.
+    Raises PromptTooLong when the system prompt and 64 tokens do not fit, and ModelError when a server counts and
+    cannot.
     """
     fitter = _Fitter(thread_turns, question_turns, system_prompt, _Meter(format, counts), stored_cut)
     allowance = budget_tokens
@@ -124,6 +137,22 @@ async def fit(
         # Separately counted turns made more tokens together: plan again with so much less.
         allowance -= fitted.prompt.tokens - budget_tokens
     raise PromptTooLong(f"no part of the question fits {budget_tokens} tokens")
+
+
+async def fit_dialog(messages: Sequence[Message], format: PromptFormat, budget_tokens: int) -> Fitted:  # noqa: A002
+    """A whole dialog as it is where it fits, else cut as a thread with these turns would be.
+
+    Raises InvalidDialog, and what `fit` raises.
+    """
+    system, dialog = check_dialog(messages)
+    prompt = await format.build(messages)
+    if prompt.tokens <= budget_tokens:
+        return Fitted(tuple(messages), prompt, 0, 0, earlier_dropped=False, clipped_lines=0, question_texts=())
+    turns = [
+        Turn(id=str(index), exchange=str(index // 2), role=message.role, text=message.content, at=0.0, seq=index + 1)
+        for index, message in enumerate(dialog)
+    ]
+    return await fit(turns[:-1], turns[-1:], system or "", format, budget_tokens, 0, {})
 
 
 class _Meter:
@@ -151,8 +180,6 @@ class _Fitter:
         meter: _Meter,
         stored_cut: int,
     ) -> None:
-        if not any(turn.text.strip() for turn in question_turns):
-            raise InvalidDialog("the question is empty")
         self._thread, self._questions = tuple(thread_turns), tuple(question_turns)
         self._meter, self._stored_cut = meter, stored_cut
         self._system = (Message(Role.SYSTEM, system_prompt),) if system_prompt.strip() else ()
@@ -177,7 +204,6 @@ class _Fitter:
         waiting = [turn for turn, keep in zip(pending, kept[len(closed) :], strict=True) if keep]
         exchanges.append(Exchange((*waiting, *questions)))
         messages = (*self._system, *_dialog(exchanges))
-        stored = iter(questions)
         seen = sum(len(exchange.turns) for exchange in exchanges) - len(questions)
         return Fitted(
             messages=messages,
@@ -186,7 +212,7 @@ class _Fitter:
             dropped_turns=sum(len(exchange.turns) for exchange in merge_turns(self._thread)) - seen,
             earlier_dropped=cut.moved,
             clipped_lines=clipped_lines,
-            question_texts=tuple(next(stored).text if turn.text.strip() else "" for turn in self._questions),
+            question_texts=tuple(turn.text for turn in questions),
             new_counts=self._meter.new,
         )
 
@@ -206,7 +232,7 @@ class _Fitter:
 
     async def _clipped(self, pending: Sequence[Turn], room: int) -> tuple[tuple[Turn, ...], int]:
         """The question's turns within `room` tokens, and how many of their lines are left out."""
-        questions = tuple(turn for turn in self._questions if turn.text.strip())
+        questions = self._questions
 
         def parts(turns: Sequence[Turn]) -> tuple[str, ...]:
             return Exchange((*pending, *turns)).parts[len(pending) :]

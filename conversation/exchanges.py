@@ -34,36 +34,48 @@ class Exchange:
     def user(self) -> str:
         """What the model reads as the user's turn: one person's messages as paragraphs, several people's as
         `Name: text` lines."""
-        return ("\n" if _several(self.questions) else "\n\n").join(self.parts)
+        if len(self.questions) == 1:
+            return self.questions[0].text
+        return ("\n" if self._several else "\n\n").join(part for part in self.parts if part.strip())
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The questions one by one, as they stand in `user`."""
-        several = _several(self.questions)
-        return tuple(f"{_name(turn)}: {turn.text.strip()}" if several else turn.text.strip() for turn in self.questions)
+        if len(self.questions) == 1:
+            return (self.questions[0].text,)
+        return tuple(
+            f"{_name(turn)}: {turn.text.strip()}" if self._several else turn.text.strip() for turn in self.questions
+        )
 
     @property
     def assistant(self) -> str | None:
         """The answer; None while there is none."""
+        if len(self.answers) == 1:
+            return self.answers[0].text
         return "\n\n".join(turn.text.strip() for turn in self.answers) if self.answers else None
+
+    @property
+    def _several(self) -> bool:
+        return len({turn.author_id or turn.author_name for turn in self.questions}) > 1
 
 
 def merge_turns(turns: Iterable[Turn]) -> tuple[Exchange, ...]:
     """The dialog, oldest exchange first; only the last can be without an answer.
 
-    Neighbouring user turns become one. Left out are empty turns, system turns (a thread's system prompt stands apart),
+    Neighbouring user turns become one. Left out are system turns (a thread's system prompt stands apart), empty and
     removed answers, and answers whose question is gone: those that follow no question, or none of their own exchange.
-    An answer in several turns (imported from a platform that splits long messages) is one. Texts lose the white space
-    around them, which Meta's template strips as well.
+    An answer in several turns (imported from a platform that splits long messages) is one. A turn that stands alone
+    keeps its text as it is; texts that are joined lose the white space around them.
     """
     merged: list[Exchange] = []
     for turn in turns:
-        if turn.role is Role.SYSTEM or not turn.text.strip() or turn.ending is Ending.REMOVED:
-            continue
         last = merged[-1] if merged else None
         if turn.role is Role.ASSISTANT:
-            if last is not None and _answers(turn, last.questions):
+            seen = turn.text.strip() and turn.ending is not Ending.REMOVED
+            if seen and last is not None and _answers(turn, last.questions):
                 merged[-1] = Exchange(last.questions, (*last.answers, turn))
+        elif turn.role is Role.SYSTEM:
+            continue
         elif last is None or last.answers:
             merged.append(Exchange((turn,)))
         else:
@@ -73,10 +85,6 @@ def merge_turns(turns: Iterable[Turn]) -> tuple[Exchange, ...]:
 
 def _answers(answer: Turn, questions: Sequence[Turn]) -> bool:
     return not answer.exchange or any(turn.exchange in {"", answer.exchange} for turn in questions)
-
-
-def _several(questions: Sequence[Turn]) -> bool:
-    return len({turn.author_id or turn.author_name for turn in questions}) > 1
 
 
 def _name(turn: Turn) -> str:

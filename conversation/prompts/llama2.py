@@ -55,8 +55,9 @@ class Llama2Template:
     def turn(self, message: Message, clean: Clean = str) -> tuple[Piece, ...]:
         """What one message adds, at most.
 
-        Exact for stripped questions and answers: no piece of Llama's vocabulary goes on after a space inside it, so
-        ` [/INST]` and ` answer` never merge, and a piece encoded alone gets that space by itself. A system text is
+        Exact for answers, and for questions without white space in front (which only the first keeps): no piece of
+        Llama's vocabulary goes on after a space inside it, so ` [/INST]` and ` answer` never merge, and a piece encoded
+        alone gets that space by itself. A system text is
         counted in an `[INST]` of its own: those eight tokens pay for the first question, whose first word loses its
         space after `\\n\\n` and may need more tokens then.
         """
@@ -64,8 +65,8 @@ class Llama2Template:
         if message.role is Role.SYSTEM:
             return (Piece(f"[INST] {_system(content)} [/INST]"),)
         if message.role is Role.USER:
-            return BOS, Piece(f"[INST] {content} [/INST]")
-        return Piece(f"{content} "), EOS
+            return BOS, Piece(f"[INST] {content.rstrip()} [/INST]")
+        return Piece(f"{content.strip()} "), EOS
 
 
 def _system(content: str) -> str:

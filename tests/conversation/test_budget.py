@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from conversation.budget import Cost, Cut, clip, count_key, merge_turns, plan_cut
+from conversation.budget import Cost, Cut, clip, count_key, fit_dialog, merge_turns, plan_cut
 from conversation.errors import InvalidDialog, PromptTooLong
 from conversation.model import Ending, Message, Role
 from conversation.prompts import Llama2Template, PromptFormat
+from tests.conversation.goldens import PLAIN_CHATS, dialog, name
 from tests.conversation.threads_for_tests import bot, fit_toy, thread, toy_format, user, words
 from tests.conversation.tokenizers_for_tests import CodeLlamaTokenizer, ToyTokenizer
 
@@ -18,8 +20,8 @@ from tests.conversation.tokenizers_for_tests import CodeLlamaTokenizer, ToyToken
 
 def test_neighbouring_messages_of_one_person_are_paragraphs() -> None:
     """Two messages before an answer are one question."""
-    (exchange,) = merge_turns([user("first", 1), user(" second\n", 2), bot(" an answer ", 3)])
-    assert (exchange.user, exchange.assistant) == ("first\n\nsecond", "an answer")
+    (exchange,) = merge_turns([user("first", 1), user("", 2), user(" second\n", 2), bot(" an answer ", 3)])
+    assert (exchange.user, exchange.assistant) == ("first\n\nsecond", " an answer ")
     assert (exchange.seq, exchange.last_seq) == (1, 3)
 
 
@@ -38,7 +40,6 @@ def test_what_has_no_place_in_an_alternating_dialog_vanishes() -> None:
         user("q1", 3, exchange="one"),
         bot("  ", 4, exchange="one", ending=Ending.FAILED),
         bot("of another question", 5, exchange="deleted"),
-        user("", 6, exchange="two"),
         user("q2", 7, exchange="two"),
         bot("was removed", 8, exchange="two", ending=Ending.REMOVED),
         bot("a2", 9, exchange="two"),
@@ -227,12 +228,31 @@ async def test_people_in_one_question_keep_their_names_when_it_is_clipped() -> N
     assert fitted.prompt.tokens <= 300
 
 
-async def test_no_room_and_no_question_are_refused() -> None:
-    """A system prompt that leaves less than 64 tokens, or an empty question, has no prompt."""
+async def test_a_system_prompt_without_room_beside_it_is_refused() -> None:
+    """Less than 64 tokens for the question are none."""
     with pytest.raises(PromptTooLong):
         await fit_toy([], "hi", 500, system=words(450))
-    with pytest.raises(InvalidDialog, match="empty"):
-        await fit_toy(thread((5, 5)), "  \n", 500)
+
+
+@pytest.mark.parametrize("case", PLAIN_CHATS, ids=name)
+async def test_a_dialog_that_fits_is_not_touched(case: dict[str, Any]) -> None:
+    """Every golden comes out of the budget as it went in, empty turns and white space included."""
+    prompts = PromptFormat(Llama2Template(), None, "text", False)
+    fitted = await fit_dialog(dialog(case), prompts, 100_000)
+    assert fitted.prompt.text == case["expected_prompt_text"]
+    assert fitted.dropped_turns == 0
+
+
+async def test_a_dialog_that_does_not_fit_is_cut_as_a_thread() -> None:
+    """The first exchange and the newest stay, and a wrong dialog is refused."""
+    messages = [Message(turn.role, turn.text) for turn in thread(*[(60, 60)] * 8)]
+    fitted = await fit_dialog([*messages, Message(Role.USER, "now")], toy_format(), 600)
+    assert fitted.prompt.tokens <= 600
+    assert fitted.messages[:2] == tuple(messages[:2])
+    assert fitted.messages[-1].content == "now"
+    assert fitted.dropped_turns == len(messages) - (len(fitted.messages) - 1) > 0
+    with pytest.raises(InvalidDialog):
+        await fit_dialog(messages, toy_format(), 600)
 
 
 async def test_a_long_real_question_fits(codellama: CodeLlamaTokenizer) -> None:
