@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from conversation.errors import StoreUnavailable
+from storage.cancelling import cancellable
 
 LONGEST_BLOCK_SECONDS = 1.0  # the longest BLOCK that a command of ours asks for
 CONNECT_SECONDS = 2.0
@@ -57,6 +58,7 @@ def open_redis(url: str, *, fast: bool = False) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url, max_connections=MAX_CONNECTIONS, timeout=FAST_SECONDS if fast else READ_SECONDS, **options
     )
+    pool.connection_class = cancellable(pool.connection_class)
     return Redis.from_pool(pool)
 
 
