@@ -80,7 +80,7 @@ class EmbeddedModel:
 
     async def start(self) -> None:
         """Wait until the model answers. Raises ModelUnavailable with what to do."""
-        await self._started()
+        await self.generator()
 
     async def close(self) -> None:
         """End the model. Streams that still run end with an error."""
@@ -98,18 +98,19 @@ class EmbeddedModel:
 
     async def encode(self, pieces: Sequence[Piece]) -> list[int]:
         """See Tokenizer."""
-        generator = await self._started()
+        generator = await self.generator()
         if self._tokenizer is None:
             self._tokenizer = ServerTokenizer(generator.server, TokenizeApi.LLAMA_CPP, self.fingerprint)
         return await self._tokenizer.encode(pieces)
 
     async def _stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
-        generator = await self._started()
+        generator = await self.generator()
         async with aclosing(generator.stream(prompt, sampling)) as chunks:
             async for chunk in chunks:
                 yield chunk
 
-    async def _started(self) -> CompletionsGenerator:
+    async def generator(self) -> CompletionsGenerator:
+        """The adapter that asks the process, once it answers. Raises ModelUnavailable."""
         task = self._begin()
         # Waited for from outside: whoever waits may be cancelled, and the others still need the model.
         await asyncio.wait([task])

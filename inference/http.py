@@ -27,6 +27,7 @@ from inference.sse import LineTooLong, SseReader
 
 BODY_LIMIT_BYTES = 8 << 20  # of an answer that is no stream; /tokenize of a long text is the largest
 DRAIN_SECONDS = 0.2  # what the end of a finished stream may take before its connection is given up instead of reused
+IDLE_SECONDS = 4.0  # vLLM and llama.cpp close an idle connection after five, perhaps just when it is used again
 CONNECTIONS = 512  # far above the model's slots; a bound against a leak, not a throttle
 
 
@@ -120,7 +121,9 @@ class ModelServer:
         """The pooled session, made at the first use."""
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=_ssl_context(self.base_url)),
+                connector=aiohttp.TCPConnector(
+                    limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=_ssl_context(self.base_url)
+                ),
                 headers=self.headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 proxy=_proxy(self.base_url),
@@ -159,21 +162,9 @@ class ModelServer:
         return await self._json("POST", path, body, timeout)
 
     async def _post(self, path: str, body: dict[str, Any], deadline: float) -> aiohttp.ClientResponse:
-        async def once() -> aiohttp.ClientResponse:
-            return await self.session.post(
-                self.base_url + path,
-                data=orjson.dumps(body),
-                headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
-                allow_redirects=False,
-            )
-
         try:
             async with asyncio.timeout_at(deadline):
-                try:
-                    return await once()
-                except aiohttp.ServerDisconnectedError:
-                    # The server closed a pooled connection at the moment it was used; nothing was answered on it.
-                    return await once()
+                return await self._send("POST", path, body, accept="text/event-stream")
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer from {self.base_url} in time: {exc or 'silence'}") from exc
         except (aiohttp.ClientError, OSError) as exc:
@@ -182,27 +173,38 @@ class ModelServer:
     async def _json(self, method: str, path: str, body: dict[str, Any] | None, timeout: float | None = None) -> Any:
         seconds = timeout or self.timeouts.request
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self.session.request(
-                    method,
-                    self.base_url + path,
-                    data=None if body is None else orjson.dumps(body),
-                    headers={"Content-Type": "application/json"} if body is not None else None,
-                    allow_redirects=False,
-                ) as response,
-            ):
+            async with asyncio.timeout(seconds), await self._send(method, path, body) as response:
                 data = await _read_bounded(response.content)
-                if response.status != 200:
-                    raise from_status(response.status, response.headers, data)
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer to {path} within {seconds:g} s") from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise ModelUnavailable(f"cannot reach {self.base_url}: {exc}") from exc
+        if response.status != 200:
+            raise from_status(response.status, response.headers, data)
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError as exc:
             raise from_status(200, response.headers, data) from exc
+
+    async def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, accept: str = "application/json"
+    ) -> aiohttp.ClientResponse:
+        async def once() -> aiohttp.ClientResponse:
+            return await self.session.request(
+                method,
+                self.base_url + path,
+                data=None if body is None else orjson.dumps(body),
+                headers={"Accept": accept} | ({} if body is None else {"Content-Type": "application/json"}),
+                allow_redirects=False,
+            )
+
+        try:
+            return await once()
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            # The server closed a pooled connection at the moment it was used; nothing was answered on it.
+            return await once()
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         try:

@@ -7,6 +7,7 @@ that breaks off for a complete one; its types and its interface are kept, its tr
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,7 +201,7 @@ class TgiGenerator:
 
     async def _pieces(self, text: str, sampling: Sampling) -> AsyncGenerator[Chunk]:
         sample = sampling.temperature > 0
-        async for response in self.client.generate_stream(
+        responses = self.client.generate_stream(
             text,
             # Always said: what the server assumes without it depends on which other parameters are there.
             do_sample=sample,
@@ -209,8 +210,10 @@ class TgiGenerator:
             seed=sampling.seed,
             max_new_tokens=sampling.max_new_tokens,
             stop_sequences=list(sampling.stop[:MAX_STOP_SEQUENCES]),
-        ):
-            yield _chunk(response)
+        )
+        async with aclosing(responses):
+            async for response in responses:
+                yield _chunk(response)
 
 
 def _chunk(response: StreamResponse) -> Chunk:
