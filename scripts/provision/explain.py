@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from scripts.provision.pins import REPLACEABLE
 from scripts.provision.problem import Problem
 
-_AGAIN = "then call make again: what is there already is kept"
+_AGAIN = "then call make again"
 
 
 @dataclass(frozen=True, slots=True)
