@@ -24,8 +24,15 @@ STEPS = (
     ("requirements/lock.txt", ["requirements/lock.in"]),
 )
 # No address of an index, no path of a machine: the files must read the same wherever they were written.
-OPTIONS = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"]
-OPTIONS += ["--no-emit-find-links", "--no-header", "--no-annotate", "--only-binary", ":all:", "--system-certs", "--quiet"]
+OPTIONS = [
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--generate-hashes",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+]
+OPTIONS += ["--no-header", "--no-annotate", "--only-binary", ":all:", "--system-certs", "--quiet"]
 
 
 def main(extra: Sequence[str]) -> int:
