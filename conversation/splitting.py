@@ -61,7 +61,9 @@ def split(text: str, limit: int, begin: int = 0) -> tuple[Part, ...]:
         at_line_start = start == 0 or text[start - 1] == "\n"
         end = len(text) if is_last else start + _cut(text[start : start + room + 1], room, fence, at_line_start)
         body = text[start:end]
-        after = _fence_after(body, fence, at_line_start=at_line_start)
+        # A line that is cut is none of a fence's own, though its beginning may look like one.
+        lines = body if is_last else body[: body.rfind("\n") + 1]
+        after = _fence_after(lines, fence, at_line_start=at_line_start)
         shown = _shown(body, fence, after, at_line_start=at_line_start, is_last=is_last)
         if shown.strip():
             parts.append(Part(start, shown))
@@ -156,12 +158,13 @@ def _shown(body: str, fence: _Fence | None, after: _Fence | None, *, at_line_sta
         # When the block ends at once, its last line of code stands in the message before.
         ends_at_once = at_line_start and _fence_step(fence, first) is None
         body = rest.lstrip("\n") if ends_at_once else fence.opener + body
-    else:
-        body = body.lstrip("\n")
+        at_line_start = True
+    elif body.startswith("\n"):
+        body, at_line_start = body.lstrip("\n"), True
     if after is not None and not is_last:
-        lines = body.rstrip("\n").rsplit("\n", 1)
-        if _fence_after(lines[0] if len(lines) == 2 else "", None, at_line_start=True) is None:
-            return lines[0].rstrip() if len(lines) == 2 else ""  # it only opens here: the next message has the code
+        head, _, _ = body.rstrip("\n").rpartition("\n")
+        if _fence_after(head, None, at_line_start=at_line_start) is None:
+            return head.rstrip()  # the block only opens here: the next message has its code
     if after is not None:
         return f"{body}{'' if body.endswith(chr(10)) else chr(10)}{after.run}"
     return body if is_last else body.rstrip()
