@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.provision.problem import Problem
 from scripts.provision.progress import Progress
 
-# A slow line needs minutes for 260 MB; after this many seconds the other set-up was more likely stopped (Ctrl-Z).
+# A slow line needs minutes for 170 MB; after this many seconds the other set-up was more likely stopped (Ctrl-Z).
 PATIENCE_SECONDS = 1800.0
 
 

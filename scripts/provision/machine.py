@@ -11,8 +11,8 @@ from pathlib import Path
 from scripts.provision.problem import Problem
 
 MIB = 1024 * 1024
-# Measured: the finished .venv takes 430 (run) or 525 MiB (dev), pip's downloads 260 more until it ends. The rest is
-# margin for bytecode; below this the set-up would fail after a minute with a half-filled disk.
+# Measured: .venv takes 430 (run) or 525 MiB (dev) and 50 for bytecode; pip's downloads take 170 until it ends, and as
+# much again in its cache, mostly on the same disk. Below this a set-up fails after a minute with a filled disk.
 NEEDED_MIB = {"run": 900, "dev": 1000}
 
 _GOMP = {

@@ -72,7 +72,7 @@ def install(venv: Path, pins: Sequence[Pin], temporary: Path, progress: Progress
 
 
 def _environment(temporary: Path) -> dict[str, str]:
-    # pip's own choice is often a small /tmp in memory, where 260 MB of wheels do not fit.
+    # pip's own choice is often a small /tmp in memory, where 170 MB of wheels do not fit.
     return {**os.environ, "TMPDIR": str(temporary)}
 
 
