@@ -14,6 +14,7 @@ from pathlib import Path
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
 _CONTROL, _USER_DEFINED = 3, 4  # llama.cpp's token types; both are matched in a text whose special tokens are parsed
+_SMALLEST_BYTES = 24  # its header; an empty file could not even be mapped
 _ENTRIES_LIMIT = 1 << 24  # a damaged length must not be believed
 
 _Value = bool | int | float | str | list["_Value"]
@@ -39,6 +40,8 @@ class GgufModel:
 
 def read_gguf(path: Path) -> GgufModel:
     """Read the file's metadata; for a 50,000-token vocabulary a tenth of a second. Raises NotGguf and OSError."""
+    if path.stat().st_size < _SMALLEST_BYTES:
+        raise NotGguf(f"{path.name} is empty, or nearly")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             return _describe(*_Reader(data).metadata())

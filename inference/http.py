@@ -99,7 +99,8 @@ class Frames:
             self._ready.extend(self._sse.feed(data) if data else self._sse.flush())
         except TimeoutError as exc:
             raise ModelUnavailable(f"no token within {self._limit:g} s") from exc
-        except (LineTooLong, aiohttp.ClientError) as exc:
+        except (LineTooLong, aiohttp.ClientError, RuntimeError) as exc:
+            # RuntimeError: aiohttp's word for a session that was closed under a stream.
             raise ModelUnavailable(f"the stream broke: {exc!r}") from exc
         self._ended = not data
 
@@ -115,11 +116,14 @@ class ModelServer:
         self.timeouts = timeouts or Timeouts()
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The pooled session, made at the first use."""
-        if self._session is None or self._session.closed:
+        """The pooled session, made at the first use. Raises ModelUnavailable after `aclose`."""
+        if self._closed:
+            raise ModelUnavailable(f"the connections to {self.base_url} were closed")
+        if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS, keepalive_timeout=IDLE_SECONDS, ssl=_ssl_context(self.base_url)
@@ -135,7 +139,8 @@ class ModelServer:
         return self._session
 
     async def aclose(self) -> None:
-        """Close every connection; streams that still run end with an error."""
+        """Close every connection, for good; streams that still run end with an error."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
 

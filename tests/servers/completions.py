@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,6 +22,14 @@ class CompletionsServer(ModelWebServer):
     """Speaks OpenAI's legacy completions; `owner` says whose variant."""
 
     owner = "vllm"
+    context_tokens: int | None = CONTEXT_TOKENS  # what /v1/models says
+    tokenized: list[int] | None = None  # what /tokenize gives for everything
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.tokenize_requests: list[dict[str, Any]] = []
+        self.tokenizing_peak = 0
+        self._tokenizing = 0
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -96,13 +105,22 @@ class CompletionsServer(ModelWebServer):
         if self.owner == "llamacpp":
             entry["meta"] = {"n_ctx": CONTEXT_TOKENS, "n_ctx_train": 2 * CONTEXT_TOKENS}
         else:
-            entry["max_model_len"] = CONTEXT_TOKENS
+            entry["max_model_len"] = self.context_tokens
         return web.json_response({"object": "list", "data": [entry]})
 
     async def _tokenize(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        self.tokenize_requests.append(body)
         if refusal := self.refusal():
             return refusal
+        self._tokenizing += 1
+        self.tokenizing_peak = max(self.tokenizing_peak, self._tokenizing)
+        try:
+            await asyncio.sleep(self.behaviour.first_token_delay)
+        finally:
+            self._tokenizing -= 1
+        if self.tokenized is not None:
+            return web.json_response({"tokens": self.tokenized})
         if "content" in body:
             return web.json_response({"tokens": encode(body["content"], parse_special=body["parse_special"])})
         ids = encode(body["prompt"], parse_special=True)

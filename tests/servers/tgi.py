@@ -23,6 +23,7 @@ class TgiServer(ModelWebServer):
 
     model_id = "codellama/CodeLlama-7b-Instruct-hf"
     old_info = False  # /info as before v2
+    drop_details = False
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -80,7 +81,7 @@ class TgiServer(ModelWebServer):
                 if self.behaviour.omit_final:
                     return
                 frame["generated_text"] = text
-                if body["parameters"].get("details"):
+                if body["parameters"].get("details") and not self.drop_details:
                     frame["details"] = {
                         "finish_reason": reason,
                         "generated_tokens": number,
