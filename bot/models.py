@@ -102,9 +102,11 @@ class ConfiguredModel:
         generator = TgiGenerator(client)
         self._resources.push_async_callback(generator.aclose)
         card = self._named(await generator.card())
-        tokenizer = await self._tokenizer() or ServerTokenizer(client.server, TokenizeApi.TGI, f"tgi:{card.model_id}")
-        template = await self._template(card)
-        return LanguageModel(card, generator, PromptFormat(template, tokenizer, form="text", server_adds_bos=True))
+        tokenizer: Tokenizer | None = await self._tokenizer()
+        exact = tokenizer is not None
+        tokenizer = tokenizer or ServerTokenizer(client.server, TokenizeApi.TGI, f"tgi:{card.model_id}")
+        form = PromptFormat(await self._template(card), tokenizer, form="text", server_adds_bos=True, exact_ids=exact)
+        return LanguageModel(card, generator, form)
 
     async def _completions(self) -> LanguageModel:
         from inference.completions import CompletionsGenerator, Dialect

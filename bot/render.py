@@ -9,10 +9,9 @@ import orjson
 
 from bot.models import load_tokenizer
 from bot.settings import Settings
-from conversation.budget import fit
+from conversation.budget import fit_dialog
 from conversation.errors import InvalidDialog, UnsupportedModel
 from conversation.manager import MARGIN_TOKENS
-from conversation.model import Message, Role, Turn
 from conversation.ports import Tokenizer
 from conversation.prompts import (
     Hole,
@@ -36,7 +35,7 @@ async def render_dialog(settings: Settings, document: bytes) -> bytes:
     form with BOS and people's text byte-exact; null without MODEL_TOKENIZER. Raises CorralError.
     """
     messages = read_dialog(_field(_object(document), "messages", list))
-    system, turns = check_dialog(messages)
+    check_dialog(messages)
     model_id = settings.model_id or DEFAULT_MODEL
     template = template_for(model_id)
     if template is None:
@@ -44,10 +43,8 @@ async def render_dialog(settings: Settings, document: bytes) -> bytes:
     tokenizer = await _tokenizer(settings)
     prompt_format = PromptFormat(template, tokenizer, form="text", server_adds_bos=True)
     budget = (settings.context_tokens or DEFAULT_CONTEXT_TOKENS) - settings.max_new_tokens - MARGIN_TOKENS
-    stored = [_turn(index, message) for index, message in enumerate(turns)]
-    fitted = await fit(stored[:-1], stored[-1:], system or "", prompt_format, budget, 0, {})
-    prompt = await prompt_format.build(fitted.messages)
-    return _json(prompt=prompt.text, token_ids=prompt.token_ids, dropped_turns=fitted.dropped_turns)
+    fitted = await fit_dialog(messages, prompt_format, budget)
+    return _json(prompt=fitted.prompt.text, token_ids=fitted.prompt.token_ids, dropped_turns=fitted.dropped_turns)
 
 
 async def render_infill(settings: Settings, document: bytes) -> bytes:
@@ -61,11 +58,6 @@ async def render_infill(settings: Settings, document: bytes) -> bytes:
 
 async def _tokenizer(settings: Settings) -> Tokenizer | None:
     return await load_tokenizer(settings.model_tokenizer) if settings.model_tokenizer else None
-
-
-def _turn(index: int, message: Message) -> Turn:
-    exchange = str(index // 2)
-    return Turn(id=str(index), exchange=exchange, role=Role(message.role), text=message.content, at=0, seq=index + 1)
 
 
 def _object(document: bytes) -> dict[str, Any]:

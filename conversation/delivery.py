@@ -38,6 +38,7 @@ class Delivery:
         self._grown = asyncio.Event()
         # An answer that continues an older one shows only what is new.
         self._origin = 0
+        self._closing = False
 
     def begin_at(self, origin: int) -> None:
         """Leave out the first `origin` characters, which an older message shows already."""
@@ -85,6 +86,7 @@ class Delivery:
 
         Raises LeaseLost; gives up on a platform that keeps refusing, with a log line.
         """
+        self._closing = True
         if ending is Ending.REMOVED:
             await self._take_away(0)
             return
@@ -163,6 +165,7 @@ class Delivery:
             token_ids=self._draft.ids,
             tokens_used=self._draft.tokens_used,
             segments=tuple(self._segments),
+            closing=self._closing,
         )
         if (reason := await self._queue.checkpoint(self._claim, checkpoint)) is not None:
             self._control.call_back(reason)

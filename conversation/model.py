@@ -150,6 +150,7 @@ class Checkpoint:
     token_ids: tuple[int, ...] = ()  # of `text`, when the server gives them; else empty
     tokens_used: int = 0
     segments: tuple[Segment, ...] = ()
+    closing: bool = False  # the last text is being shown: nothing joins this question any more
 
 
 class StopReason(StrEnum):

@@ -167,7 +167,9 @@ class RedisJobs:
         """Store how far the answer is, also one to a question that has changed: its messages are still there. More
         `tokens_used` than before is progress, and forgives earlier crashes. Raises LeaseLost, StoreUnavailable."""
         with store_errors():
-            found = await self._checkpoint(*_names(claim), checkpoint.tokens_used, dump_checkpoint(checkpoint))
+            found = await self._checkpoint(
+                *_names(claim), checkpoint.tokens_used, dump_checkpoint(checkpoint), int(checkpoint.closing)
+            )
         if found is None:
             raise self._lost(claim)
         return _reason(claim, cast("list[bytes]", found))

@@ -67,7 +67,7 @@ class Keys:
 
     def job(self, job_id: str) -> str:
         """hash: conversation, lane, author, command, accepted_at, last_at (of its last message), revision, attempts,
-        stop, checkpoint, progress"""
+        stop, checkpoint, progress, closing"""
         return f"{self.base}:job:{job_id}"
 
     def messages(self, job_id: str) -> str:

@@ -85,7 +85,7 @@ class Terminal:
 
     def kill(self) -> None:
         """kill -9: the process has no chance to tidy up."""
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill(signal.SIGKILL)
         self.process.wait()
 
     def _is_at_prompt(self, line: str) -> bool:

@@ -75,7 +75,7 @@ class MarkdownStream:
         text = harmless(text)
         rest = text[self._printed :]
         if finished := finished_length(rest):
-            self._live.console.print(render(rest[:finished]))
+            self._live.console.print(render(rest[:finished]), Text(""))
             self._printed += finished
             rest = rest[finished:]
         waiting = Spinner("dots", Text(status, style="dim")) if status else Text("")
@@ -88,3 +88,4 @@ class MarkdownStream:
             self._console.print(render(rest))
         if notice:
             self._console.print(Text(notice, style="dim italic"))
+        self._console.print()

@@ -27,8 +27,10 @@ local waiting = redis.call('LLEN', mailbox)
 
 local tail = redis.call('LINDEX', mailbox, -1)
 if tail and command == 'ask' then
-  local at = redis.call('HMGET', key('job', tail), 'author', 'command', 'lane', 'last_at', 'stop')
-  if at[1] == author and at[2] == 'ask' and at[3] == lane and not at[5] and time - tonumber(at[4]) <= join_seconds
+  local at = redis.call('HMGET', key('job', tail), 'author', 'command', 'lane', 'last_at', 'stop', 'closing')
+  -- What follows an answer whose end people see is a question of its own, however quickly it comes.
+  if at[1] == author and at[2] == 'ask' and at[3] == lane and not at[5] and not at[6]
+    and time - tonumber(at[4]) <= join_seconds
     and redis.call('LLEN', key('messages', tail)) < tonumber(ARGV[3]) then
     redis.call('RPUSH', key('messages', tail), json)
     redis.call('HSET', key('job', tail), 'last_at', string.format('%.6f', time))

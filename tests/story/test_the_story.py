@@ -273,3 +273,14 @@ async def test_a_message_above_the_limit_is_refused_with_the_limit_stated(town: 
         await town.ask("x" * 10_001)
     assert "10,000" in refusal.value.user_notice
     assert await town.inbox.depth() == 0
+
+
+async def test_what_follows_a_shown_answer_is_a_question_of_its_own(town: Town) -> None:
+    """Also within the second in which messages join: the person has read the end of the answer."""
+    async with town.worker():
+        first = await town.ask("one")
+        await until("the end is shown", lambda: bool(town.platform.messages) and town.last.ending == Ending.COMPLETE)
+        second = await town.ask("two")
+        await town.settled(first.conversation_id)
+    assert not second.joined
+    assert town.platform.texts == ["You asked: one", "You asked: two"]
