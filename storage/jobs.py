@@ -132,8 +132,12 @@ class RedisJobs:
         """Keep the claims; call it four times in `lease_seconds`. Raises StoreUnavailable: those of them that were
         not reached keep their `deadline`."""
         reasons: list[StopReason | None] = []
-        for start in range(0, len(claims), RENEW_AT_ONCE):
-            reasons += await self._renew_some(claims[start : start + RENEW_AT_ONCE])
+        try:
+            for start in range(0, len(claims), RENEW_AT_ONCE):
+                reasons += await self._renew_some(claims[start : start + RENEW_AT_ONCE])
+        except StoreUnavailable:
+            self._streams.defer_sweep()
+            raise
         return reasons
 
     async def _renew_some(self, claims: Sequence[Claim]) -> list[StopReason | None]:

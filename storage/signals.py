@@ -40,7 +40,7 @@ async def listen(redis: Redis, channel: str) -> AsyncIterator[tuple[str, StopRea
 
 
 async def _messages(subscription: PubSub) -> AsyncIterator[bytes]:
-    heard = pinged = time.monotonic()
+    heard = time.monotonic()
     while True:
         message = cast("dict[str, Any] | None", await subscription.get_message(timeout=PING_SECONDS))
         now = time.monotonic()
@@ -48,9 +48,8 @@ async def _messages(subscription: PubSub) -> AsyncIterator[bytes]:
             heard = now
             if message["type"] == "message":
                 yield message["data"]
-        elif pinged > heard:
+        elif now - heard > 2 * PING_SECONDS:
             raise ConnectionError("no answer to a ping")
-        if now - heard >= PING_SECONDS:
-            pinged = now
+        elif now - heard >= PING_SECONDS:
             async with asyncio.timeout(PING_SECONDS):
                 await subscription.ping()

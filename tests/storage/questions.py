@@ -86,6 +86,7 @@ class LossyServer:
     lose: int = 0  # replies to scripts that are still to be lost
     lost: int = 0
     hold: bool = False  # a script's reply is kept back as long as this is set
+    connections: int = 0  # made so far
     script: bytes = b"EVALSHA"  # part of the commands that are meant
 
 
@@ -97,6 +98,7 @@ async def lossy_server(upstream_url: str) -> AsyncIterator[LossyServer]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        state.connections += 1
         up_reader, up_writer = await asyncio.open_unix_connection(path)
         losing, scripted = asyncio.Event(), asyncio.Event()
 

@@ -504,6 +504,33 @@ class TestSignals:
             await eventually(told, "the listener to come back")
             assert await asyncio.wait_for(following, 5) == ("c1", StopReason.STOPPED)
 
+    async def test_leave_a_connection_that_fell_silent(
+        self, make_jobs: Make, redis_client: Any, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A listener whose connection answers no ping makes another, and hears again."""
+        monkeypatch.setattr("storage.signals.PING_SECONDS", 0.2)
+        async with lossy_server(valkey_url) as server, open_redis(server.url) as redis:
+            server.script = b"PING"
+            signals = make_jobs(redis=redis).signals()
+            following = asyncio.ensure_future(anext(signals))
+
+            async def told() -> bool:
+                return bool(await redis_client.publish(KEYS.signals(), "stopped c1"))
+
+            await eventually(told, "a first listener")
+            assert await asyncio.wait_for(following, 5) == ("c1", StopReason.STOPPED)
+            following = asyncio.ensure_future(anext(signals))
+            connected = server.connections
+            server.hold = True
+
+            async def reconnected() -> bool:
+                return server.connections > connected
+
+            await eventually(reconnected, "another connection")
+            server.hold = False
+            await eventually(told, "the listener to come back")
+            assert await asyncio.wait_for(following, 5) == ("c1", StopReason.STOPPED)
+
 
 class TestOutages:
     async def test_an_emptied_store_is_used_again(self, inbox: RedisInbox, jobs: RedisJobs, redis_client: Any) -> None:
@@ -559,6 +586,32 @@ class TestOutages:
                 assert await jobs_back.renew([claim]) == [None]
                 assert await jobs_back.finish(claim, answer(claim)) is None
                 assert (await claim_one(jobs_back)).job.messages[0].text == "second"
+
+    async def test_a_living_worker_keeps_its_job_through_an_outage(
+        self, redis_server_factory: Callable[..., EmbeddedValkey]
+    ) -> None:
+        """When the store was away for longer than a lease, those who noticed it let the owners renew first."""
+        server = redis_server_factory()
+        async with open_redis(await asyncio.to_thread(server.start)) as redis:
+            inbox = RedisInbox(redis, redis, KEYS)
+            owner, other = (RedisJobs(redis, KEYS, lanes=["slack"], lease_seconds=4.0) for _ in range(2))
+            await inbox.accept(message())
+            claim = await claim_one(owner)
+            info: Any = await redis.info("server")
+            os.kill(info["process_id"], signal.SIGKILL)
+
+            async def outlasted() -> bool:
+                for call in (owner.renew([claim]), other.claim(1)):
+                    with pytest.raises(StoreUnavailable):
+                        await call
+                return time.monotonic() > claim.deadline
+
+            await eventually(outlasted, "the end of the lease", seconds=20)
+            await asyncio.to_thread(server.start)
+            assert await other.claim(1) == []
+            assert await owner.renew([claim]) == [None]
+            assert await other.claim(1) == []
+            assert await owner.finish(claim, answer(claim)) is None
 
     async def test_ended_workers_are_forgotten(self, inbox: RedisInbox, make_jobs: Make, redis_client: Any) -> None:
         """Names of workers that hold nothing do not pile up; one that holds a job is kept with its job."""
