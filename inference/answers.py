@@ -44,7 +44,7 @@ async def _shaped(raw: AsyncGenerator[Chunk], sampling: Sampling) -> AsyncGenera
                 yield _last(stops.rest(), FinishReason.LENGTH)
                 return
             used += piece.tokens
-            chunk = stops.push(replace(piece, finish=None))
+            chunk = stops.push(piece if piece.finish is None else replace(piece, finish=None))
             finish = FinishReason.STOP if stops.hit else piece.finish
             if finish is not None:
                 yield _last(chunk if stops.hit else _joined(chunk, stops.rest()), finish)

@@ -18,15 +18,18 @@ class StopStrings:
     A chunk without text (a token in the middle of a character) waits for the one that completes it.
     """
 
-    __slots__ = ("_held", "_stops", "hit")
+    __slots__ = ("_firsts", "_held", "_stops", "hit")
 
     def __init__(self, stops: Iterable[str]) -> None:
         self._stops = tuple(stop for stop in stops if stop)
+        self._firsts = {stop[0] for stop in self._stops}
         self._held: list[Chunk] = []
         self.hit = False  # a stop string was found: nothing more will come
 
     def push(self, chunk: Chunk) -> Chunk | None:
         """What can be given out now, as one chunk."""
+        if chunk.text and not self._held and self._firsts.isdisjoint(chunk.text):
+            return chunk  # nearly every token: no stop string can begin in it
         self._held.append(chunk)
         text = "".join(piece.text for piece in self._held)
         found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
