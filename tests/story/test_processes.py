@@ -356,3 +356,39 @@ async def test_ready_means_the_store_and_degraded_the_model(tmp_path: Path, valk
     worker.process.terminate()
     assert await worker.ended() == 0
     assert (status, page["status"]) == (200, "degraded")
+
+
+def test_a_question_may_have_several_lines_and_is_found_in_the_history(tmp_path: Path) -> None:
+    """Alt-Enter begins a line; after a restart the arrow brings the question back; the file is its owner's alone."""
+    with model_server(0.0) as url:
+        env = environment(tmp_path, MODEL_URL=url)
+        with terminal("chat", env=env, cwd=tmp_path) as first:
+            first.at_prompt()
+            first.process.send("line one\x1b\rline two")
+            first.sees("...> line two")
+            first.process.send("\r")
+            first.sees(ToyModel(ANSWER_TOKENS).answer_to("line one\nline two").split()[0])
+            first.at_prompt()
+            first.presses("d")
+            assert first.ended() == 0
+        history = tmp_path / "chat-history"
+        assert history.stat().st_mode & 0o077 == 0
+        with terminal("chat", env=env, cwd=tmp_path) as second:
+            second.at_prompt()
+            second.process.send("\x1b[A")
+            second.sees("...> line two", times=1)
+
+
+def test_the_demo_model_says_that_it_is_one_and_how_to_point_at_a_real_one(tmp_path: Path) -> None:
+    """With nothing set, the real embedded model answers, on the same path."""
+    env = environment(tmp_path, MAX_NEW_TOKENS="24")
+    with terminal("chat", env=env, cwd=tmp_path) as chat:
+        chat.at_prompt()
+        assert chat.text.count("a small demo") == 1
+        assert "set MODEL_URL" in folded(chat.text)
+        chat.types("Write hello world in Python.")
+        chat.at_prompt()
+        answer = chat.text.rpartition("Write hello world in Python.")[2].removesuffix("you>").strip()
+        assert answer
+        chat.presses("d")
+        assert chat.ended() == 0
