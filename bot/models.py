@@ -90,8 +90,6 @@ class ConfiguredModel:
         window = {"context_tokens": settings.context_tokens} if settings.context_tokens else {}
         model = await EmbeddedModel.open(settings.model_id, **window)
         self._resources.push_async_callback(model.close)
-        loading = asyncio.create_task(model.start(), name="load weights")
-        loading.add_done_callback(lambda task: task.cancelled() or task.exception())  # whoever asks is told
         return LanguageModel(model.card, model, PromptFormat(model.template, model, form="ids", server_adds_bos=False))
 
     async def _tgi(self) -> LanguageModel:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -22,17 +22,16 @@ from conversation.generation import Draft, Patience, Pauses, generate
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
     Claim,
-    Command,
     Ending,
     Job,
     Message,
     Role,
     Settlement,
     StopReason,
-    Thread,
     Turn,
 )
 from conversation.ports import JobQueue, ReplySink, Sampling, ThreadStore
+from conversation.question import Question, place
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +46,6 @@ class Manners:
     system_prompt: str
     sampling: Sampling
     patience: Patience = field(default_factory=Patience)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, placed in its thread."""
-
-    thread: Thread
-    turns: tuple[Turn, ...]  # the question's own, not stored yet; none when an answer is continued
-    continued: Turn | None = None  # the answer that is to go on
 
 
 class Manager:
@@ -88,7 +78,7 @@ class Manager:
         if control.reason is StopReason.REMOVED:
             await delivery.close(Ending.REMOVED, "")
             return Settlement(Ending.REMOVED)
-        question = _place(claim.job, await self._threads.open(claim.job.conversation_id, self._manners.system_prompt))
+        question = place(claim.job, await self._threads.open(claim.job.conversation_id, self._manners.system_prompt))
         if question.continued is not None:
             delivery.begin_at(len(question.continued.text.lstrip()))
             if not draft.text:
@@ -153,8 +143,9 @@ class Manager:
             budget -= await model.format.count(Message(Role.ASSISTANT, partial))
         thread, fingerprint = question.thread, model.format.fingerprint
         counts = await self._threads.counts(thread.conversation_id, fingerprint)
-        earlier, turns = _split_question(question)
-        fitted = await fit(earlier, turns, thread.system_prompt, model.format, budget, thread.cut, counts)
+        fitted = await fit(
+            question.earlier, question.asked, thread.system_prompt, model.format, budget, thread.cut, counts
+        )
         if fitted.new_counts:
             await self._threads.save_counts(thread.conversation_id, fingerprint, fitted.new_counts)
         return fitted
@@ -197,7 +188,7 @@ class _Answering:
 
     async def run(self) -> Ending:
         """The phases: status, model, budget, generation."""
-        if _is_bare_continue(self.claim.job, self.question):
+        if self.question.is_empty:
             raise PromptError("nothing to continue", user_notice=notices.NOTHING_TO_CONTINUE)
         await self._sink.status(self.claim.job, notices.THINKING)
         model = await self.manager.model(self._on_wait)
@@ -236,8 +227,8 @@ class _Answering:
         if self.question.continued is not None:
             shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
             return (replace(self.question.continued, text=self.draft.text, ending=ending, message_ids=shown),)
-        texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in self.question.turns)
-        turns = [replace(turn, text=text) for turn, text in zip(self.question.turns, texts, strict=True)]
+        texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in self.question.new)
+        turns = [replace(turn, text=text) for turn, text in zip(self.question.new, texts, strict=True)]
         if self.draft.visible:
             job = self.claim.job
             turns.append(
@@ -252,40 +243,3 @@ class _Answering:
                 )
             )
         return tuple(turns)
-
-
-def _place(job: Job, thread: Thread) -> Question:
-    """What the job asks, in its thread."""
-    if job.messages[0].command is Command.CONTINUE:
-        last = thread.turns[-1] if thread.turns else None
-        return Question(thread, (), last if last is not None and last.role is Role.ASSISTANT else None)
-    return Question(
-        thread,
-        tuple(
-            Turn(
-                id=f"{job.id}:{index}",
-                exchange=job.id,
-                role=Role.USER,
-                text=message.text,
-                at=message.sent_at,
-                author_id=message.author_id,
-                author_name=message.author_name,
-                message_ids=(message.message_id,),
-            )
-            for index, message in enumerate(job.messages)
-        ),
-    )
-
-
-def _is_bare_continue(job: Job, question: Question) -> bool:
-    return job.messages[0].command is Command.CONTINUE and question.continued is None
-
-
-def _split_question(question: Question) -> tuple[Sequence[Turn], Sequence[Turn]]:
-    """Earlier turns and the turns that are asked now. A continued answer belongs to the question before it."""
-    turns = question.thread.turns
-    if question.continued is None:
-        return turns, question.turns
-    asked = tuple(t for t in turns if t.exchange == question.continued.exchange and t.role is Role.USER)
-    known = {turn.id for turn in asked} | {question.continued.id}
-    return tuple(turn for turn in turns if turn.id not in known), asked

@@ -58,15 +58,21 @@ class CompletionsGenerator:
     """TextGenerator over /v1/completions.
 
     `model` is the name to ask for; without it the server's first model. `on_usage` hears what each answer cost, when
-    the server says.
+    the server says. `options` are further fields of every request, in the server's own words.
     """
 
     def __init__(
-        self, server: ModelServer, *, model: str | None = None, on_usage: Callable[[Usage], None] | None = None
+        self,
+        server: ModelServer,
+        *,
+        model: str | None = None,
+        on_usage: Callable[[Usage], None] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.server = server
         self._model = model
         self._on_usage = on_usage
+        self._options = dict(options or {})
         self._served: ServedModel | None = None
 
     async def served(self) -> ServedModel:
@@ -95,7 +101,9 @@ class CompletionsGenerator:
     async def _pieces(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
         try:
             served = await self.served()
-            async with self.server.stream("/v1/completions", _body(prompt, sampling, served)) as frames:
+            async with self.server.stream(
+                "/v1/completions", {**self._options, **_body(prompt, sampling, served)}
+            ) as frames:
                 made = 0
                 async for payload in frames:
                     if payload == DONE:

@@ -36,6 +36,8 @@ TIMEOUTS = Timeouts(first_token=180.0, between_tokens=60.0)
 # A batch is computed to its end even when nobody waits for it any more; the default of 2048 takes seconds.
 BATCH_TOKENS = 256
 LOAD_SECONDS = 600.0  # a large file from a slow disk takes minutes
+# So small a model repeats itself for ever on some questions.
+DEMO_OPTIONS = {"repeat_penalty": 1.1}
 PROMPT_CACHE_MIB = 256  # of the prompts of threads that have no slot at the moment; the default is 8192
 
 T = TypeVar("T")
@@ -140,7 +142,8 @@ class EmbeddedModel:
         except TimeoutError as exc:
             self._end()
             raise ModelUnavailable(f"{self.path} did not load within {LOAD_SECONDS:g} s") from exc
-        generator = CompletionsGenerator(ModelServer(address, token=key, timeouts=TIMEOUTS))
+        options = DEMO_OPTIONS if self.card.is_demo else {}
+        generator = CompletionsGenerator(ModelServer(address, token=key, timeouts=TIMEOUTS), options=options)
         served = await generator.served()
         if served.context_tokens:
             self.card = replace(self.card, context_tokens=min(self.card.context_tokens, served.context_tokens))
