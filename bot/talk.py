@@ -21,9 +21,11 @@ from adapters.terminal.replies import TerminalReplies
 from bot.settings import ModelApi, Settings
 from bot.wiring import House, build_worker, open_house, working
 
-_DEMO = """\
-The model here is SmolLM2-135M-Instruct, a small demo: it shows how this works, not how well. For a real one start
-Text Generation Inference with a Code Llama Instruct and set MODEL_URL (MODEL_URL=http://gpu-box:8080 make chat)."""
+_DEMO = (
+    "The model here is SmolLM2-135M-Instruct, a small demo: it shows how this works, not how well. For a real one, "
+    "start Text Generation Inference with a Code Llama Instruct and set MODEL_URL: "
+    "MODEL_URL=http://gpu-box:8080 make chat"
+)
 _HINT = "Type a question; /help tells the rest."
 
 EXIT_OK = 0

@@ -113,4 +113,4 @@ class Chat:
         self._console.print(Text("you> ", style="bold green") + Text(harmless(text)))
 
     def _say(self, text: str) -> None:
-        self._console.print(Text(text, style="dim"), soft_wrap=True)
+        self._console.print(Text(text, style="dim"), soft_wrap=not self._console.is_terminal)
