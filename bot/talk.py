@@ -51,11 +51,7 @@ async def ask(settings: Settings, question: str) -> int:
     if not sys.stdin.isatty() and (content := sys.stdin.read(settings.max_input_chars + 1)).strip():
         question = with_file(question, "stdin", content)
     async with _thread(settings, f"ask-{uuid.uuid4().hex}") as (_, thread, interrupts):
-        try:
-            return await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts)
-        except asyncio.CancelledError:
-            await thread.stop()  # nobody will come back for this answer
-            return terminal_ask.EXIT_INTERRUPTED
+        return await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts)
 
 
 @asynccontextmanager

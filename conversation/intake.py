@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from conversation import notices
 from conversation.errors import MessageTooLong
 from conversation.model import Command, InboundMessage
 from conversation.ports import Accepted, Inbox
 
+# Half a character: Python reads it from a broken input, and no encoding can write it.
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 STOP_WORDS = frozenset({"stop", "stop!", "stop."})
+
+
+def storable(text: str) -> str:
+    """The text with what cannot be written as UTF-8 replaced by the sign for that, U+FFFD."""
+    return _LONE_SURROGATES.sub("\ufffd", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Intake:
         # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
         if len(message.text) > self._max_input_chars:
             raise MessageTooLong(user_notice=notices.too_long(len(message.text), self._max_input_chars))
+        message = replace(message, text=storable(message.text), author_name=storable(message.author_name))
         if message.command is Command.ASK and message.text.strip().lower() in STOP_WORDS:
             conversation_id = await self._inbox.conversation(message.address)
             if conversation_id is not None and await self._inbox.cancel(conversation_id):

@@ -172,8 +172,9 @@ class Inbox(Protocol):
     async def conversation(self, address: ThreadId) -> str | None:
         """The conversation that `address` belongs to."""
 
-    async def cancel(self, conversation_id: str) -> bool:
-        """Stop the answer that is being made; False when there is none. The worker hears within 100 ms."""
+    async def cancel(self, conversation_id: str, job_id: str = "") -> bool:
+        """Stop the answer that is being made; False when there is none. With `job_id` no other than this one: what
+        was pressed for an answer must not stop the next. The worker hears within 100 ms."""
 
     async def replace(self, message: InboundMessage) -> EditOutcome:
         """The person edited this message."""

@@ -98,10 +98,11 @@ class RedisInbox:
             found = await self._redis.get(self._keys.address(str(address)))
         return cast("bytes", found).decode() if found is not None else None
 
-    async def cancel(self, conversation_id: str) -> bool:
-        """Stop the answer that is being made, or is about to be; False when nothing waits there."""
+    async def cancel(self, conversation_id: str, job_id: str = "") -> bool:
+        """Stop the answer that is being made, or is about to be; False when nothing waits there, or another than
+        `job_id`."""
         with store_errors():
-            return await self._cancel(conversation_id) == 1
+            return await self._cancel(conversation_id, job_id) == 1
 
     async def replace(self, message: InboundMessage) -> EditOutcome:
         """Put an edited message in the place of the old one. A question that was stopped is asked anew by it."""

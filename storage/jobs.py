@@ -8,6 +8,7 @@ docs/decisions/jobs-in-redis-streams.md tells why it is built so; storage/claimi
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -25,6 +26,8 @@ from storage.keys import Keys
 from storage.records import dump_checkpoint, dump_turn, load_checkpoint
 from storage.scripts import queue_script
 from storage.signals import listen
+
+log = logging.getLogger(__name__)
 
 # One renewal of so many claims holds the server for about a millisecond; all of a worker's at once would be felt.
 RENEW_AT_ONCE = 50
@@ -103,20 +106,26 @@ class RedisJobs:
         reply = cast("list[Any]", await self._claim(self._streams.worker, *parts))
         claims = []
         for entry, found in zip(entries, reply, strict=True):
-            if found is not None:
-                fence, attempts, job = found
-                self._streams.hold(entry.id)
-                claims.append(
-                    Claim(
-                        job=load_job(job),
-                        checkpoint=_stored_checkpoint(job),
-                        fence=int(fence),
-                        attempts=int(attempts),
-                        deadline=deadline,
-                        entry=entry.id,
-                        stop=_stop(job[4]),
-                    )
+            if found is None:
+                continue
+            fence, attempts, job = found
+            try:
+                claim = Claim(
+                    job=load_job(job),
+                    checkpoint=_stored_checkpoint(job),
+                    fence=int(fence),
+                    attempts=int(attempts),
+                    deadline=deadline,
+                    entry=entry.id,
+                    stop=_stop(job[4]),
                 )
+            except (ValueError, KeyError, TypeError) as error:
+                # It would fail every batch that it is claimed with, for ever, and the others in them.
+                log.error("job %s cannot be read and is set aside: %r", job[0].decode(), error)
+                await self._bury(job[1], job[0], fence, f"unreadable: {type(error).__name__}")
+                continue
+            self._streams.hold(entry.id)
+            claims.append(claim)
         return claims
 
     async def _give_back(self) -> None:

@@ -32,8 +32,12 @@ async def ask(thread: TerminalThread, question: str, out: TextIO, err: TextIO, i
     if job_id is None:
         return EXIT_OK
     stopping: set[asyncio.Task[bool]] = set()
-    with interrupts.stopping(lambda: stopping.add(asyncio.create_task(thread.stop(), name="stop the answer"))):
-        view = await (_render(thread, job_id, out) if out.isatty() else _write_plain(thread, job_id, out))
+    with interrupts.stopping(lambda: stopping.add(asyncio.create_task(thread.stop(job_id), name="stop the answer"))):
+        try:
+            view = await (_render(thread, job_id, out) if out.isatty() else _write_plain(thread, job_id, out))
+        except asyncio.CancelledError:
+            await thread.stop(job_id)  # nobody will come back for this answer
+            return EXIT_INTERRUPTED
     if view.notice:
         print(view.notice, file=err)
     if view.ending == Ending.STOPPED:

@@ -72,7 +72,7 @@ class Chat:
         stopping: set[asyncio.Task[bool]] = set()
 
         def stop() -> None:
-            stopping.add(asyncio.create_task(self._thread.stop(), name="stop the answer"))
+            stopping.add(asyncio.create_task(self._thread.stop(job_id), name="stop the answer"))
 
         view = View()
         stream = MarkdownStream(self._console) if self._console.is_terminal else None

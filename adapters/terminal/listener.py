@@ -21,7 +21,7 @@ class Desk(Protocol):
     async def conversation(self, address: ThreadId) -> str | None:
         """The conversation that `address` belongs to."""
 
-    async def cancel(self, conversation_id: str) -> bool:
+    async def cancel(self, conversation_id: str, job_id: str = "") -> bool:
         """Stop the answer that is being made."""
 
     async def pending(self, conversation_id: str) -> list[Job]:
@@ -82,10 +82,10 @@ class TerminalThread:
                 if view.ending:
                     return
 
-    async def stop(self) -> bool:
-        """Stop the running answer; what there is of it is kept."""
+    async def stop(self, job_id: str) -> bool:
+        """Stop this answer, if it is still running; what there is of it is kept."""
         conversation_id = await self._desk.conversation(self._address)
-        return conversation_id is not None and await self._desk.cancel(conversation_id)
+        return conversation_id is not None and await self._desk.cancel(conversation_id, job_id)
 
     async def turns(self) -> Sequence[Turn]:
         """What was said so far."""

@@ -195,6 +195,15 @@ class TestCancel:
         await jobs.finish(claim, answer(claim, Ending.STOPPED))
         assert (await claim_one(jobs)).stop is None
 
+    async def test_stops_no_other_answer_than_the_one_that_is_meant(self, inbox: RedisInbox, jobs: RedisJobs) -> None:
+        """A press that comes just after the end of its answer leaves the next question alone."""
+        first = await inbox.accept(message())
+        claim = await claim_one(jobs)
+        await jobs.finish(claim, answer(claim))
+        second = await inbox.accept(message())
+        assert not await inbox.cancel(first.conversation_id, first.job_id)
+        assert await inbox.cancel(second.conversation_id, second.job_id)
+
     async def test_is_false_where_nothing_is_asked(self, inbox: RedisInbox) -> None:
         """There is nothing to stop in a conversation without questions."""
         assert not await inbox.cancel("nobody")

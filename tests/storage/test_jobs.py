@@ -634,6 +634,19 @@ class TestOutages:
         assert (await claim_one(jobs)).job.messages[0].text == "next"
         assert await inbox.depth() == 1
 
+    async def test_a_job_that_cannot_be_read_does_not_block_the_queue(
+        self, inbox: RedisInbox, jobs: RedisJobs, redis_client: Any
+    ) -> None:
+        """It is set aside, and what stands beside and behind it is claimed."""
+        broken = await inbox.accept(message())
+        await redis_client.lset(KEYS.messages(broken.job_id), 0, b"no json")
+        await inbox.accept(message("behind"))
+        await inbox.accept(message("beside", thread="another"))
+        claims = await claim_all(jobs, 2)
+        assert sorted(claim.job.messages[0].text for claim in claims) == ["behind", "beside"]
+        (letter,) = await redis_client.xrange(KEYS.dead())
+        assert letter[1][b"job"].decode() == broken.job_id
+
 
 class TestLostReplies:
     """The client repeats a command whose reply was lost, though it was done: it must not be done twice."""
