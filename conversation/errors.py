@@ -12,7 +12,7 @@ CorralError
 │   ├── ModelUnavailable     it does not answer (yet): wait and ask again
 │   ├── ModelOverloaded      it has too much to do: wait and ask again
 │   ├── ModelRefused         it will never take this request: tell the person
-│   └── StreamCut            it stopped in the middle: go on from the partial answer
+│   └── StreamCut            it broke off what it had begun: go on from what there is, a few times
 ├── StoreUnavailable         nothing was stored: do not acknowledge the message
 ├── SchemaTooNew             a newer program wrote this store
 ├── LeaseLost                another worker owns the job now

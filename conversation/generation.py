@@ -10,16 +10,20 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from conversation.errors import ModelOverloaded, ModelUnavailable, StreamCut
+from conversation.errors import ModelError, ModelOverloaded, ModelRefused, ModelUnavailable, StreamCut
 from conversation.language_model import LanguageModel
 from conversation.model import Checkpoint, Ending, Message
 from conversation.ports import Chunk, FinishReason, Sampling
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+OnWait = Callable[[ModelUnavailable | ModelOverloaded], None]
 
 # A server that breaks the stream this often without a single new token will do it again.
 MAX_BARREN_CUTS = 3
@@ -80,44 +84,67 @@ async def generate(
     *,
     patience: Patience,
     on_piece: Callable[[], None],
-    on_wait: Callable[[ModelUnavailable | ModelOverloaded], None],
+    on_wait: OnWait,
 ) -> Ending:
     """Let `draft` grow until the model ends it: COMPLETE, LENGTH, or CUT after repeated breaks.
 
     Calls `on_piece` after each piece and `on_wait` each time it has to wait before the model is there. Raises
-    ModelUnavailable or ModelOverloaded when patience ends before the first piece, ModelRefused and PromptError at once.
+    ModelUnavailable or ModelOverloaded when patience ends before the first piece, ModelError when the model breaks off
+    before it again and again, ModelRefused and PromptError at once. What was shown is never failed: it ends as CUT.
     """
     sampling = replace(sampling, stop=(*sampling.stop, *model.format.template.stop))
     pauses = Pauses(patience.seconds)
     cuts = barren_cuts = 0
     while (left := sampling.max_new_tokens - draft.tokens_used) > 0:
-        prompt = await model.format.build(messages, draft.text, draft.ids)
         used_before = draft.tokens_used
         try:
+            # Inside: where the server counts the tokens, building waits for it as streaming does.
+            prompt = await model.format.build(messages, draft.text, draft.ids)
             async with aclosing(model.generator.stream(prompt, replace(sampling, max_new_tokens=left))) as chunks:
                 async for chunk in chunks:
                     draft.add(chunk)
                     on_piece()
                     if chunk.finish is not None:
                         return Ending.LENGTH if chunk.finish is FinishReason.LENGTH else Ending.COMPLETE
-        except (ModelUnavailable, ModelOverloaded) as error:
-            if pauses.exhausted:
-                if draft.visible:
-                    return Ending.CUT
-                raise
+            cut = StreamCut("the stream ended without a finish")
+        except (ModelUnavailable, ModelOverloaded, ModelRefused) as error:
+            # A server may also take the question, but not question and partial answer, which is longer.
+            if isinstance(error, ModelRefused) or pauses.exhausted:
+                if not draft.visible:
+                    raise
+                log.warning("the model does not go on with its answer: %s", error)
+                return Ending.CUT
             on_wait(error)
             await pauses.wait(error.retry_after_seconds)
             continue
-        except StreamCut:
-            log.warning("stream cut after %d tokens", draft.tokens_used - used_before)
+        except StreamCut as error:
+            cut = error
+        log.warning("stream cut after %d tokens: %s", draft.tokens_used - used_before, cut)
         cuts += 1
-        barren_cuts = 0 if draft.tokens_used > used_before else barren_cuts + 1
+        if draft.tokens_used > used_before:
+            # What was said so far stays valid, so the time to wait for the server begins anew.
+            barren_cuts, pauses = 0, Pauses(patience.seconds)
+        else:
+            barren_cuts += 1
         if cuts >= MAX_CUTS or barren_cuts >= MAX_BARREN_CUTS:
-            return Ending.CUT
-        # What was said so far stays valid, so the time to wait for the server begins anew.
-        pauses = Pauses(patience.seconds)
-        await pauses.wait(None)
+            if draft.visible:
+                return Ending.CUT
+            raise ModelError(f"broken off {cuts} times, last: {cut}") from cut
+        await pauses.wait(cut.retry_after_seconds)
     return Ending.LENGTH
+
+
+async def patiently(ask: Callable[[], Awaitable[T]], patience: Patience, on_wait: OnWait) -> T:
+    """What `ask` gives, asked again while the model is away or busy. Raises its last error when patience ends."""
+    pauses = Pauses(patience.seconds)
+    while True:
+        try:
+            return await ask()
+        except (ModelUnavailable, ModelOverloaded) as error:
+            if pauses.exhausted:
+                raise
+            on_wait(error)
+            await pauses.wait(error.retry_after_seconds)
 
 
 class Pauses:
@@ -133,7 +160,8 @@ class Pauses:
         return time.monotonic() >= self._end
 
     async def wait(self, hint_seconds: float | None) -> None:
-        """Wait for what the other side asked for, else a growing time; never past the whole time."""
-        seconds = hint_seconds if hint_seconds is not None else self._next_seconds * random.uniform(0.5, 1.0)
+        """Wait for what the other side asked for and a growing time of our own; never past the whole time."""
+        # Never the hint alone: all that were sent away together would come back together, and a hint of 0 at once.
+        seconds = (hint_seconds or 0.0) + self._next_seconds * random.uniform(0.5, 1.0)
         self._next_seconds = min(self._next_seconds * 2, LONGEST_PAUSE_SECONDS)
         await asyncio.sleep(max(0.0, min(seconds, self._end - time.monotonic())))

@@ -18,7 +18,7 @@ from conversation.budget import Fitted, fit
 from conversation.control import CalledBack, Control
 from conversation.delivery import Delivery
 from conversation.errors import ModelError, ModelOverloaded, ModelUnavailable, PromptError
-from conversation.generation import Draft, Patience, Pauses, generate
+from conversation.generation import Draft, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
     Claim,
@@ -125,19 +125,13 @@ class Manager:
 
     async def model(self, on_wait: _OnWait) -> LanguageModel:
         """The model, waiting for it as long as patience lasts."""
-        pauses = Pauses(self._manners.patience.seconds)
-        while True:
-            try:
-                return await self._models.ready()
-            except ModelUnavailable as error:
-                if pauses.exhausted:
-                    raise
-                on_wait(error)
-                await pauses.wait(error.retry_after_seconds)
+        return await patiently(self._models.ready, self._manners.patience, on_wait)
 
     async def fitted(self, question: Question, model: LanguageModel, partial: str) -> Fitted:
         """The thread and the question cut to what the model's window holds beside the reply."""
         budget = model.card.context_tokens - self._manners.sampling.max_new_tokens - MARGIN_TOKENS
+        if model.card.prompt_tokens is not None:
+            budget = min(budget, model.card.prompt_tokens - MARGIN_TOKENS)
         if question.continued is not None:
             # A new reply's allowance, but what was said before takes its place in the window.
             budget -= await model.format.count(Message(Role.ASSISTANT, partial))
@@ -193,10 +187,13 @@ class _Answering:
         await self._sink.status(self.claim.job, notices.THINKING)
         model = await self.manager.model(self._on_wait)
         partial = self.question.continued.text if self.question.continued else ""
-        self._fitted = await self.manager.fitted(self.question, model, partial)
+        manners = self.manager.manners
+        # Waiting here too: where the server counts the tokens, it may have gone since it was first asked.
+        self._fitted = await patiently(
+            lambda: self.manager.fitted(self.question, model, partial), manners.patience, self._on_wait
+        )
         if self.draft.visible:
             self.delivery.grow()  # a message left half-written is brought up to date before the model is back
-        manners = self.manager.manners
         return await generate(
             model,
             self._fitted.messages,

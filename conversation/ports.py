@@ -112,6 +112,7 @@ class ModelCard:
     model_id: str
     context_tokens: int  # prompt and answer together
     is_demo: bool = False
+    prompt_tokens: int | None = None  # the longest prompt that is taken, where the server bounds that on its own
 
 
 class TextGenerator(Protocol):
@@ -119,8 +120,8 @@ class TextGenerator(Protocol):
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
         """Ask once and yield pieces as they come; closing the generator stops the model. The last chunk has `finish`.
-        Raises ModelUnavailable, ModelOverloaded, ModelRefused before the first piece, StreamCut after it; never ends
-        quietly without `finish`."""
+        Raises ModelUnavailable, ModelOverloaded and ModelRefused before the first piece only; StreamCut for a stream
+        that was begun and broke, be it before its first piece; never ends quietly without `finish`."""
 
 
 # --- the store ----------------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ class TgiGenerator:
     async def card(self) -> ModelCard:
         """What the server says of its model. Raises ModelError."""
         info = await self.client.info()
-        return ModelCard(info.model_id, info.max_total_tokens)
+        return ModelCard(info.model_id, info.max_total_tokens, prompt_tokens=info.max_input_tokens)
 
     async def aclose(self) -> None:
         """Close the connections."""
