@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from conversation.errors import ModelError, ModelUnavailable
+from conversation.errors import ModelError, StreamCut
 from conversation.ports import Chunk, FinishReason, Sampling
 from inference.failures import after_first_piece
 from inference.stops import StopStrings
@@ -15,8 +15,7 @@ from inference.stops import StopStrings
 async def answer(raw: AsyncGenerator[Chunk], sampling: Sampling) -> AsyncGenerator[Chunk]:
     """`raw` up to its finish, a stop string or `max_new_tokens`, whichever comes first.
 
-    Closing it closes `raw`. An error after the first piece is a StreamCut, and so is an end without a finish; before
-    the first piece that end is ModelUnavailable.
+    Closing it closes `raw`. An error after the first piece is a StreamCut, and so is an end without a finish.
     """
     given = finished = False
     async with aclosing(_shaped(raw, sampling)) as pieces:
@@ -30,8 +29,7 @@ async def answer(raw: AsyncGenerator[Chunk], sampling: Sampling) -> AsyncGenerat
                 raise
             raise after_first_piece(exc) from exc
     if not finished:
-        error = ModelUnavailable("the stream ended without its final frame")
-        raise after_first_piece(error) if given else error
+        raise StreamCut("the stream ended without its final frame")
 
 
 async def _shaped(raw: AsyncGenerator[Chunk], sampling: Sampling) -> AsyncGenerator[Chunk]:

@@ -11,17 +11,18 @@ The shape is OpenAI's legacy completions API; what each server adds was tried (l
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
-from conversation.errors import ModelError, ModelRefused, ModelUnavailable
+from conversation.errors import ModelError, ModelRefused, ModelUnavailable, StreamCut
 from conversation.ports import Chunk, FinishReason, ModelCard, Prompt, Sampling, TextGenerator
 from inference.answers import answer
-from inference.failures import from_payload, from_status
+from inference.failures import from_payload, not_a_frame
 from inference.http import ModelServer
 
 DONE = b"[DONE]"
@@ -109,19 +110,18 @@ class CompletionsGenerator:
                     if payload == DONE:
                         return
                     data = _decoded(payload)
-                    self._report(data)
-                    if not data.get("choices"):
-                        continue
-                    if "finish_reason" not in data["choices"][0] and "text" not in data["choices"][0]:
-                        raise ModelUnavailable(f"a frame that is no completion: {payload[:200]!r}")
-                    chunk = _chunk(data, made)
+                    try:
+                        self._report(data)
+                        if not data.get("choices"):
+                            continue
+                        chunk = _chunk(data, made)
+                    except (LookupError, TypeError, ValueError, AttributeError) as exc:
+                        raise not_a_frame(payload) from exc
                     if served.dialect is Dialect.LLAMA_CPP and chunk.tokens > len(chunk.token_ids):
                         chunk = await self._completed(chunk)
                     made += chunk.tokens
                     if chunk.finish is not None:
-                        for late in await frames.finish():
-                            if late != DONE:
-                                self._report(_decoded(late))
+                        self._report_late(await frames.finish())
                     yield chunk
                     frames.token()
         except ModelError:
@@ -139,6 +139,13 @@ class CompletionsGenerator:
         ids = tuple(found.get("tokens", ())) if isinstance(found, dict) else ()
         certain = len(ids) == chunk.tokens and ids[-1] == chunk.token_ids[-1]
         return Chunk(chunk.text, ids if certain else (), chunk.tokens, chunk.finish)
+
+    def _report_late(self, payloads: Sequence[bytes]) -> None:
+        """What came after the answer; it is complete, so nothing here can fail it."""
+        with suppress(ModelError, LookupError, TypeError, ValueError, AttributeError):
+            for payload in payloads:
+                if payload != DONE:
+                    self._report(_decoded(payload))
 
     def _report(self, data: Mapping[str, Any]) -> None:
         usage = data.get("usage")
@@ -199,21 +206,23 @@ def _decoded(payload: bytes) -> dict[str, Any]:
     try:
         data = orjson.loads(payload)
     except orjson.JSONDecodeError as exc:
-        raise from_status(200, {}, payload) from exc
+        raise not_a_frame(payload) from exc
     if not isinstance(data, dict):
-        raise ModelUnavailable(f"a frame that is no completion: {payload[:200]!r}")
+        raise not_a_frame(payload)
     if data.get("error"):
         raise from_payload(data)
     return data
 
 
 def _chunk(data: Mapping[str, Any], made: int) -> Chunk:
-    """A frame's piece; `made` tokens came before it."""
+    """A frame's piece; `made` tokens came before it. Raises what Python raises for data of another shape."""
     choice = data["choices"][0]
     text = choice.get("text") or ""
     reason = choice.get("finish_reason")
+    if not isinstance(text, str) or not {"text", "finish_reason"} & set(choice):
+        raise TypeError("not a completion's choice")
     if reason not in {None, "stop", "length"}:
-        raise ModelUnavailable(f"the server gave up: {reason}")
+        raise StreamCut(f"the server gave up: {reason}")
     finish = None if reason is None else FinishReason(reason)
     ids = _token_ids(choice)
     total = (data.get("timings") or {}).get("predicted_n")
@@ -226,9 +235,9 @@ def _chunk(data: Mapping[str, Any], made: int) -> Chunk:
 
 def _token_ids(choice: Mapping[str, Any]) -> tuple[int, ...]:
     if ids := choice.get("token_ids"):  # vLLM
-        return tuple(ids)
+        return tuple(int(token) for token in ids)
     content = (choice.get("logprobs") or {}).get("content")  # llama.cpp
-    return tuple(token["id"] for token in content if "id" in token) if content else ()
+    return tuple(int(token["id"]) for token in content if "id" in token) if content else ()
 
 
 _: type[TextGenerator] = CompletionsGenerator

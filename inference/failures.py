@@ -1,7 +1,8 @@
 """What a model's server can answer instead of an answer, and which error it is: the one place that decides.
 
-Before the first piece of an answer the error says whether asking again helps; after it every failure is a StreamCut,
-because the only sensible thing then is to go on from what there is.
+Before a stream has begun the error says whether asking again helps. Within a stream only "busy" and "never" are told
+apart, and only before its first piece; everything else there is a StreamCut, because the only sensible thing is to go
+on from what there is, and because a prompt that breaks the server each time must not be sent for ever.
 """
 
 from __future__ import annotations
@@ -62,7 +63,13 @@ def from_payload(payload: Mapping[str, Any]) -> ModelError:
         return ModelOverloaded(detail)
     if kind in _REFUSED_TYPES:
         return ModelRefused(detail, user_notice=_NOT_TAKEN)
-    return ModelUnavailable(detail)
+    return StreamCut(detail)
+
+
+def not_a_frame(payload: bytes | object) -> StreamCut:
+    """For a payload that is no piece of an answer and no error: a proxy's page, half a line, another protocol."""
+    shown = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else repr(payload)
+    return StreamCut(f"a frame that is no answer: {shown}"[:DETAIL_LIMIT_CHARS])
 
 
 def denied(detail: str) -> ModelRefused:

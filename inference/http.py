@@ -20,13 +20,16 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
+from aiohttp.http_exceptions import HttpProcessingError
 
-from conversation.errors import ModelError, ModelUnavailable
+from conversation.errors import ModelError, ModelUnavailable, StreamCut
 from inference.failures import from_status
 from inference.sse import LineTooLong, SseReader
 
 BODY_LIMIT_BYTES = 8 << 20  # of an answer that is no stream; /tokenize of a long text is the largest
+ERROR_LIMIT_BYTES = 64 << 10  # of an error's page; what it says stands in its first lines
 DRAIN_SECONDS = 0.2  # what the end of a finished stream may take before its connection is given up instead of reused
+DRAIN_FRAMES = 8  # at most two follow the last piece; a server that goes on and on must not fill the memory
 IDLE_SECONDS = 4.0  # vLLM and llama.cpp close an idle connection after five, perhaps just when it is used again
 CONNECTIONS = 512  # far above the model's slots; a bound against a leak, not a throttle
 
@@ -74,7 +77,7 @@ class Frames:
         rest: list[bytes] = []
         try:
             async with asyncio.timeout_at(deadline):
-                while True:
+                while len(rest) < DRAIN_FRAMES:
                     rest.append(await anext(self))
         except (StopAsyncIteration, TimeoutError, ModelError):
             self._ended = True
@@ -84,8 +87,8 @@ class Frames:
         return self
 
     async def __anext__(self) -> bytes:
-        """The next payload, until the server ends the stream. Raises ModelUnavailable for silence, a broken connection
-        and a stream that is none."""
+        """The next payload, until the server ends the stream. Raises StreamCut for silence, a broken connection and
+        bytes that are no stream."""
         while not self._ready:
             if self._ended:
                 raise StopAsyncIteration
@@ -98,10 +101,10 @@ class Frames:
                 data = await self._content.readany()
             self._ready.extend(self._sse.feed(data) if data else self._sse.flush())
         except TimeoutError as exc:
-            raise ModelUnavailable(f"no token within {self._limit:g} s") from exc
-        except (LineTooLong, aiohttp.ClientError, RuntimeError) as exc:
+            raise StreamCut(f"no token within {self._limit:g} s") from exc
+        except (LineTooLong, aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as exc:
             # RuntimeError: aiohttp's word for a session that was closed under a stream.
-            raise ModelUnavailable(f"the stream broke: {exc!r}") from exc
+            raise StreamCut(f"the stream broke: {exc!r}") from exc
         self._ended = not data
 
 
@@ -172,20 +175,22 @@ class ModelServer:
                 return await self._send("POST", path, body, accept="text/event-stream")
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer from {self.base_url} in time: {exc or 'silence'}") from exc
-        except (aiohttp.ClientError, OSError) as exc:
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
             raise ModelUnavailable(f"cannot reach {self.base_url}: {exc}") from exc
 
     async def _json(self, method: str, path: str, body: dict[str, Any] | None, timeout: float | None = None) -> Any:
         seconds = timeout or self.timeouts.request
         try:
             async with asyncio.timeout(seconds), await self._send(method, path, body) as response:
-                data = await _read_bounded(response.content)
+                data, whole = await _read_bounded(response.content, BODY_LIMIT_BYTES)
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer to {path} within {seconds:g} s") from exc
-        except (aiohttp.ClientError, OSError) as exc:
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
             raise ModelUnavailable(f"cannot reach {self.base_url}: {exc}") from exc
         if response.status != 200:
             raise from_status(response.status, response.headers, data)
+        if not whole:
+            raise ModelUnavailable(f"an answer of more than {BODY_LIMIT_BYTES} bytes to {path}")
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError as exc:
@@ -199,7 +204,9 @@ class ModelServer:
                 method,
                 self.base_url + path,
                 data=None if body is None else orjson.dumps(body),
-                headers={"Accept": accept} | ({} if body is None else {"Content-Type": "application/json"}),
+                # identity: a proxy that compresses holds tokens back until its block is full.
+                headers={"Accept": accept, "Accept-Encoding": "identity"}
+                | ({} if body is None else {"Content-Type": "application/json"}),
                 allow_redirects=False,
             )
 
@@ -214,18 +221,19 @@ class ModelServer:
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         try:
             async with asyncio.timeout(self.timeouts.request):
-                return await _read_bounded(response.content)
-        except (TimeoutError, aiohttp.ClientError):
+                return (await _read_bounded(response.content, ERROR_LIMIT_BYTES))[0]
+        except (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError):
             return b""
 
 
-async def _read_bounded(content: aiohttp.StreamReader) -> bytes:
+async def _read_bounded(content: aiohttp.StreamReader, limit: int) -> tuple[bytes, bool]:
+    """(what there is, is that all?)"""
     data = bytearray()
     async for part in content.iter_any():
         data += part
-        if len(data) > BODY_LIMIT_BYTES:
-            raise ModelUnavailable(f"an answer of more than {BODY_LIMIT_BYTES} bytes")
-    return bytes(data)
+        if len(data) > limit:
+            return bytes(data[:limit]), False
+    return bytes(data), True
 
 
 def _ssl_context(url: str) -> ssl.SSLContext | bool:

@@ -21,7 +21,7 @@ from text_generation.types import Grammar, Parameters, Request, Response, Stream
 from conversation.errors import ModelError, ModelUnavailable
 from conversation.ports import Chunk, FinishReason, ModelCard, Prompt, Sampling, TextGenerator
 from inference.answers import answer
-from inference.failures import from_payload, from_status
+from inference.failures import from_payload, not_a_frame
 from inference.http import ModelServer, Timeouts
 
 MAX_STOP_SEQUENCES = 4  # TGI's default; it refuses a request with more. Ours are looked for on this side anyway.
@@ -232,18 +232,18 @@ def _response(payload: bytes) -> StreamResponse:
     try:
         data: dict[str, Any] = orjson.loads(payload)
     except orjson.JSONDecodeError as exc:
-        raise from_status(200, {}, payload) from exc
-    if not isinstance(data, dict) or "error" in data:
+        raise not_a_frame(payload) from exc
+    if not isinstance(data, dict):
+        raise not_a_frame(payload)
+    if "error" in data:
         raise _failure(data)
     try:
         return StreamResponse.model_validate(data)
     except ValidationError as exc:
-        raise ModelUnavailable(f"a frame that is not TGI's: {payload[:200]!r}") from exc
+        raise not_a_frame(payload) from exc
 
 
-def _failure(data: Any) -> ModelError:
-    if not isinstance(data, dict):
-        return ModelUnavailable(f"a frame that is not TGI's: {data!r}"[:300])
+def _failure(data: dict[str, Any]) -> ModelError:
     error = from_payload(data)
     error.__cause__ = parse_error(200, {key: str(data.get(key, "")) for key in ("error", "error_type")})
     return error

@@ -20,9 +20,10 @@ from tests.servers.behaviour import Behaviour, ModelWebServer
 from tests.servers.completions import CompletionsServer
 from tests.servers.tgi import TgiServer
 from tests.servers.toy_model import encode
+from tests.waiting import until
 
 SAMPLING = Sampling(max_new_tokens=12, temperature=0.0)
-QUICK = Timeouts(connect=2.0, first_token=0.4, between_tokens=0.4, request=2.0)
+QUICK = Timeouts(connect=2.0, first_token=0.5, between_tokens=0.3, request=2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     else:
         async with CompletionsServer() as other:
             server = ModelServer(other.url, timeouts=QUICK)
-            generator = CompletionsGenerator(server)
+            generator = CompletionsGenerator(server, on_usage=lambda usage: None)
             await generator.served()
             yield Pair(other, generator, server)
             await server.aclose()
@@ -139,17 +140,19 @@ def _faults() -> list[Any]:
         pytest.param({"error_after": 0}, id="error"),
         pytest.param({"stall_after": 0}, id="stall"),
         pytest.param({"garbage_after": 0}, id="garbage"),
+        pytest.param({"garbage_after": 0, "garbage": b'{"token": {"text": "\xff\xfe"}}'}, id="invalid UTF-8"),
+        pytest.param({"garbage_after": 0, "garbage": b"[1, 2]"}, id="JSON of another shape"),
         pytest.param({"text": "", "omit_final": True}, id="no final frame"),
     ]
 
 
 @pytest.mark.parametrize("fault", _faults())
-async def test_a_fault_before_the_first_piece_is_unavailable(pair: Pair, fault: dict[str, Any]) -> None:
-    """Nothing was given out, so asking again is the thing to do."""
+async def test_a_stream_that_breaks_before_its_first_piece_is_a_cut(pair: Pair, fault: dict[str, Any]) -> None:
+    """The server had taken the question, so it is not simply away: nothing came, and it broke off."""
     pair.far.behaviour = Behaviour(**fault)
     chunks, error = await pair.read()
     assert chunks == []
-    assert type(error) is ModelUnavailable
+    assert type(error) is StreamCut
     assert open_connections(pair.server) == 0
 
 
@@ -167,7 +170,13 @@ async def test_the_same_fault_after_a_piece_is_a_cut(pair: Pair, fault: dict[str
 
 @pytest.mark.parametrize(
     ("error_type", "expected"),
-    [("overloaded", ModelOverloaded), ("validation", ModelRefused), ("odd", ModelUnavailable)],
+    [
+        ("overloaded", ModelOverloaded),
+        ("validation", ModelRefused),
+        ("generation", StreamCut),
+        ("incomplete_generation_stream", StreamCut),
+        ("odd", StreamCut),
+    ],
 )
 async def test_an_error_inside_a_stream_of_status_200_is_understood(
     error_type: str, expected: type[ModelError]
@@ -182,15 +191,19 @@ async def test_an_error_inside_a_stream_of_status_200_is_understood(
         await client.aclose()
 
 
-async def test_keep_alives_do_not_pass_for_tokens(pair: Pair) -> None:
-    """A server that only sends comments is given up after the time for a first token."""
-    pair.far.behaviour = Behaviour(stall_after=0, keep_alive_every=0.05)
+@pytest.mark.parametrize("after", [0, 3])
+async def test_keep_alives_do_not_pass_for_tokens(pair: Pair, after: int) -> None:
+    """A server that only sends comments is given up after the time for a first token, or between two, and sees its
+    connection closed."""
+    pair.far.behaviour = Behaviour(stall_after=after, keep_alive_every=0.02)
     before = time.monotonic()
     chunks, error = await pair.read()
-    assert chunks == []
-    assert type(error) is ModelUnavailable
-    assert "0.4 s" in str(error)
-    assert time.monotonic() - before >= QUICK.first_token
+    assert len(chunks) == after
+    assert type(error) is StreamCut
+    assert f"no token within {'0.3' if after else '0.5'} s" in str(error)
+    assert time.monotonic() - before >= (QUICK.between_tokens if after else QUICK.first_token)
+    assert open_connections(pair.server) == 0
+    await until("the server sees its client gone", lambda: pair.far.disconnects == 1)
 
 
 async def test_a_slow_reader_is_not_the_servers_fault(pair: Pair) -> None:
@@ -222,6 +235,29 @@ async def test_a_server_that_makes_too_much_is_cut_short(pair: Pair) -> None:
     assert error is None
     assert sum(chunk.tokens for chunk in chunks) == SAMPLING.max_new_tokens
     assert chunks[-1].finish is FinishReason.LENGTH
+    await until("the server stops", lambda: pair.far.live == 0)
+    assert pair.far.generated <= SAMPLING.max_new_tokens + 20
+
+
+@pytest.mark.parametrize("frame", [b"3", b"null", b"{}", b'{"choices":[3]}', b'{"choices":{"a":1}}',
+                                   b'{"choices":[{"text":5}]}', b'{"choices":[{}]}', b'{"choices":[],"usage":"much"}',
+                                   b'{"choices":[{"text":"a","token_ids":["b"]}]}', b'{"token":{"id":"a","text":1}}',
+                                   b'{"choices":[{"text":"a"}],"timings":{"predicted_n":"many"}}'])  # fmt: skip
+async def test_no_frame_however_odd_ends_the_program(pair: Pair, frame: bytes) -> None:
+    """Valid JSON of a wrong shape is a cut stream like any other."""
+    pair.far.behaviour = Behaviour(garbage_after=2, garbage=frame)
+    chunks, error = await pair.read()
+    assert type(error) is StreamCut
+    assert len(chunks) == 2
+
+
+async def test_special_tokens_are_dropped(pair: Pair) -> None:
+    """Their text is not given out, wherever in the stream they stand, and what follows them is."""
+    pair.far.behaviour = Behaviour(text=" the list", special_after=1)
+    chunks, error = await pair.read()
+    assert error is None
+    assert "".join(chunk.text for chunk in chunks) == " the list"
+    assert chunks[-1].finish is FinishReason.STOP
 
 
 async def test_one_connection_serves_one_question_after_the_other(pair: Pair) -> None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import signal
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -38,7 +39,10 @@ class Behaviour:
     stall_after: int | None = None  # then no token comes any more
     omit_final: bool = False  # the stream ends cleanly, but without its last frame
     linger: bool = False  # the stream is not ended after its last frame
-    garbage_after: int | None = None  # then a line that is no JSON
+    garbage_after: int | None = None  # then `garbage` in a frame's place
+    garbage: bytes = b"<html>502 Bad Gateway</html>"
+    special_after: int | None = None  # then a special token that ends nothing
+    asleep: bool = False  # every route answers 503, as an Inference Endpoint that is waking up
 
 
 class Cut(Exception):
@@ -46,20 +50,24 @@ class Cut(Exception):
 
 
 class ModelWebServer:
-    """A server on a random port of 127.0.0.1; used as `async with`. `behaviour` may be changed at any time.
+    """A server on a random port of 127.0.0.1; used as `async with`. `behaviour` may be changed at any time; those in
+    `next_behaviours` take its place first, one for each request for an answer.
 
     `live` streams are being written now, `disconnects` counts those that their client left, `generated` the tokens
-    made, `requests` holds the bodies of generation requests, `connections` the client's ports that they came from.
+    made, `requests` holds the bodies of generation requests, `connections` the client's ports that they came from,
+    `disconnected_at` the event loop's time when a client was seen to have left.
     """
 
     def __init__(
         self, behaviour: Behaviour | None = None, *, answer_tokens: int = 40, token: str | None = None
     ) -> None:
         self.behaviour = behaviour or Behaviour()
+        self.next_behaviours: deque[Behaviour] = deque()
         self.model = ToyModel(answer_tokens)
         self.token = token
         self.live = 0
         self.disconnects = 0
+        self.disconnected_at: list[float] = []
         self.generated = 0
         self.requests: list[dict[str, Any]] = []
         self.request_headers: list[dict[str, str]] = []
@@ -94,6 +102,8 @@ class ModelWebServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        if self.behaviour.asleep:
+            return web.Response(status=503, text="Service Unavailable")
         open_paths = {"/health", "/info", "/metrics"}
         if (
             self.token
@@ -112,6 +122,9 @@ class ModelWebServer:
         return web.Response(status=how.status, body=how.body, content_type=how.content_type, headers=how.headers)
 
     def seen(self, request: web.Request, body: dict[str, Any]) -> None:
+        """Note a request for an answer; from here on it has its own behaviour, if it has one."""
+        if self.next_behaviours:
+            self.behaviour = self.next_behaviours.popleft()
         self.requests.append(body)
         self.request_headers.append(dict(request.headers))
         assert request.transport is not None
@@ -129,6 +142,8 @@ class ModelWebServer:
                 raise Cut
             if how.stall_after == number - 1:
                 await asyncio.Event().wait()
+            if how.special_after == number - 1:
+                yield Token(0, "<unk>", special=True), False
             await asyncio.sleep(how.token_delay)
             self.generated += 1
             yield token, number == limit + how.overshoot
@@ -146,12 +161,12 @@ class ModelWebServer:
             count = 0
             async for frame in frames():
                 if count == how.error_after:
-                    await self._write(response, as_json(error))
+                    await self._write(response, as_json(error).encode())
                     return response
                 if count == how.garbage_after:
-                    await self._write(response, "<html>502 Bad Gateway</html>")
+                    await self._write(response, how.garbage)
                     return response
-                await self._write(response, frame)
+                await self._write(response, frame.encode())
                 count += 1
             if how.linger:
                 await asyncio.Event().wait()
@@ -160,6 +175,7 @@ class ModelWebServer:
             request.transport.abort()
         except (asyncio.CancelledError, ConnectionError):
             self.disconnects += 1
+            self.disconnected_at.append(asyncio.get_running_loop().time())
             raise
         finally:
             self.live -= 1
@@ -167,12 +183,15 @@ class ModelWebServer:
                 pulse.cancel()
         return response
 
-    async def _write(self, response: web.StreamResponse, frame: str) -> None:
+    async def _write(self, response: web.StreamResponse, frame: bytes) -> None:
         how = self.behaviour
-        data = f"data:{' ' if how.space_after_data else ''}{frame}{how.line_end}{how.line_end}".encode()
+        end = how.line_end.encode()
+        data = (b"data: " if how.space_after_data else b"data:") + frame + end + end
         size = how.chunk_bytes or len(data)
         for at in range(0, len(data), size):
             await response.write(data[at : at + size])
+            if how.chunk_bytes:
+                await asyncio.sleep(0)  # a client on this event loop reads here, so the pieces do not melt together
 
     async def _keep_alive(self, response: web.StreamResponse) -> None:
         every = self.behaviour.keep_alive_every

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.servers.behaviour import ModelWebServer, as_json, run_as_process
-from tests.servers.toy_model import Token, decode, encode
+from tests.servers.toy_model import EOS, Token, decode, encode
 
 CONTEXT_TOKENS = 4096
 MODEL = "toy"
@@ -61,9 +61,11 @@ class CompletionsServer(ModelWebServer):
         reason = "length"
         text = ""
         async for token, _ in self.tokens(decode(ids), body.get("max_tokens", 16)):
-            if token.special:
+            if token.id == EOS:
                 reason = "stop"
                 break
+            if token.special:
+                continue  # skip_special_tokens is these servers' default
             made += 1
             text += token.text
             if self.owner == "llamacpp" and not token.text:

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.servers.behaviour import ModelWebServer, as_json, run_as_process
-from tests.servers.toy_model import BOS, Token, encode, pieces_of
+from tests.servers.toy_model import BOS, EOS, Token, encode, pieces_of
 
 MAX_TOTAL_TOKENS = 4096
 MAX_STOP_SEQUENCES = 4
@@ -24,6 +24,8 @@ class TgiServer(ModelWebServer):
     model_id = "codellama/CodeLlama-7b-Instruct-hf"
     old_info = False  # /info as before v2
     drop_details = False
+    max_input_tokens = MAX_TOTAL_TOKENS - 1024
+    tokenized: list[int] | None = None  # what /tokenize gives for everything, BOS included
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -40,7 +42,7 @@ class TgiServer(ModelWebServer):
         self.seen(request, body)
         if refusal := self.refusal():
             return refusal
-        if wrong := _wrong(body):
+        if wrong := self._wrong(body):
             # On a stream an error is a frame, and the status is 200.
             async def only_error() -> AsyncIterator[str]:
                 yield as_json(wrong)
@@ -57,7 +59,7 @@ class TgiServer(ModelWebServer):
         self.seen(request, body)
         if refusal := self.refusal():
             return refusal
-        if wrong := _wrong(body):
+        if wrong := self._wrong(body):
             return web.json_response(wrong, status=422)
         made = [(token, reason) async for token, reason in self._made(body)]
         details = {
@@ -96,7 +98,7 @@ class TgiServer(ModelWebServer):
         text = ""
         async for token, is_last in self.tokens(body["inputs"], limit):
             text += token.text
-            if token.special:
+            if token.id == EOS:
                 yield token, "eos_token"
                 return
             if any(text.endswith(stop) for stop in parameters.get("stop", ())):
@@ -108,6 +110,8 @@ class TgiServer(ModelWebServer):
         body = await request.json()
         if refusal := self.refusal():
             return refusal
+        if self.tokenized is not None:
+            return web.json_response([{"id": number, "text": "", "start": 0, "stop": 0} for number in self.tokenized])
         tokens: list[dict[str, Any]] = [{"id": BOS, "text": "<s>", "start": 0, "stop": 0}]
         at = 0
         for token in pieces_of(body["inputs"]):
@@ -124,7 +128,7 @@ class TgiServer(ModelWebServer):
                 "model_sha": None,
                 "max_concurrent_requests": 64,
                 "max_stop_sequences": MAX_STOP_SEQUENCES,
-                "max_input_length" if self.old_info else "max_input_tokens": MAX_TOTAL_TOKENS - 1024,
+                "max_input_length" if self.old_info else "max_input_tokens": self.max_input_tokens,
                 "max_total_tokens": MAX_TOTAL_TOKENS,
                 "version": "3.3.6-dev0",
             }
@@ -133,27 +137,27 @@ class TgiServer(ModelWebServer):
     async def _health(self, request: web.Request) -> web.StreamResponse:
         return self.refusal() or web.Response()
 
+    def _wrong(self, body: dict[str, Any]) -> dict[str, Any] | None:
+        """TGI's own checks (router/src/validation.rs), as far as a client can meet them."""
+        parameters = body.get("parameters") or {}
+        temperature, top_p = parameters.get("temperature"), parameters.get("top_p")
+        length = len(encode(body.get("inputs", ""), parse_special=True)) + 1
+        checks = {
+            "`inputs` cannot be empty": not body.get("inputs"),
+            "`temperature` must be strictly positive": temperature is not None and temperature <= 0,
+            "`top_p` must be > 0.0 and < 1.0": top_p is not None and not 0 < top_p < 1,
+            f"`stop` supports up to {MAX_STOP_SEQUENCES} stop sequences": len(parameters.get("stop", ()))
+            > MAX_STOP_SEQUENCES,
+            "`inputs` tokens + `max_new_tokens` is too large": length + (parameters.get("max_new_tokens") or 1)
+            > MAX_TOTAL_TOKENS,
+            f"`inputs` must have less than {self.max_input_tokens} tokens": length > self.max_input_tokens,
+        }
+        found = next((message for message, is_wrong in checks.items() if is_wrong), None)
+        return {"error": f"Input validation error: {found}", "error_type": "validation"} if found else None
+
 
 def _token(token: Token) -> dict[str, Any]:
     return {"id": token.id, "text": token.text, "logprob": -0.5, "special": token.special}
-
-
-def _wrong(body: dict[str, Any]) -> dict[str, Any] | None:
-    """TGI's own checks (router/src/validation.rs), as far as a client can meet them."""
-    parameters = body.get("parameters") or {}
-    temperature, top_p = parameters.get("temperature"), parameters.get("top_p")
-    checks = {
-        "`inputs` cannot be empty": not body.get("inputs"),
-        "`temperature` must be strictly positive": temperature is not None and temperature <= 0,
-        "`top_p` must be > 0.0 and < 1.0": top_p is not None and not 0 < top_p < 1,
-        f"`stop` supports up to {MAX_STOP_SEQUENCES} stop sequences": len(parameters.get("stop", ()))
-        > MAX_STOP_SEQUENCES,
-        "`inputs` tokens + `max_new_tokens` is too large": len(encode(body.get("inputs", ""), parse_special=True))
-        + (parameters.get("max_new_tokens") or 1)
-        >= MAX_TOTAL_TOKENS,
-    }
-    found = next((message for message, is_wrong in checks.items() if is_wrong), None)
-    return {"error": f"Input validation error: {found}", "error_type": "validation"} if found else None
 
 
 if __name__ == "__main__":
