@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from tests.servers.raw import LOOP_TURNS
 from tests.servers.toy_model import Token, ToyModel, tokens_of
 
 
@@ -191,7 +192,8 @@ class ModelWebServer:
         for at in range(0, len(data), size):
             await response.write(data[at : at + size])
             if how.chunk_bytes:
-                await asyncio.sleep(0)  # a client on this event loop reads here, so the pieces do not melt together
+                for _ in range(LOOP_TURNS):
+                    await asyncio.sleep(0)
 
     async def _keep_alive(self, response: web.StreamResponse) -> None:
         every = self.behaviour.keep_alive_every

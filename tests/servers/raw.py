@@ -10,11 +10,17 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: clo
 """The head of a stream that ends with its connection."""
 
 
+# The loop's turns that a client needs to see bytes, to hand them to its reader, and to have them taken: fewer, and
+# neighbouring parts melt together.
+LOOP_TURNS = 4
+
+
 class RawServer:
     """Answers each request with `parts`, one after the other: a client on the same event loop reads between two of
     them. Then it ends the connection, or with `hold` waits until the client does.
 
-    `left` is set when a client has closed its connection, `sent` counts the bytes of the parts.
+    `left` is set when a client has closed its connection, `sent` counts the bytes of the parts, `heads` holds the
+    requests' first lines and headers.
     """
 
     def __init__(self, parts: Sequence[bytes], *, hold: bool = False) -> None:
@@ -22,18 +28,21 @@ class RawServer:
         self.hold = hold
         self.left = asyncio.Event()
         self.sent = 0
+        self.heads: list[str] = []
         self.url = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection with one request."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head.decode())
             await reader.readexactly(_length(head))
             for part in self.parts:
                 writer.write(part)
                 await writer.drain()
                 self.sent += len(part)
-                await asyncio.sleep(0)
+                for _ in range(LOOP_TURNS):
+                    await asyncio.sleep(0)
             if self.hold and not await reader.read():
                 self.left.set()
         except (ConnectionError, asyncio.IncompleteReadError):
