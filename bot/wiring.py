@@ -25,6 +25,7 @@ from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
 from storage.schema import check_schema
 from storage.screen import RedisScreen
+from storage.slots import RedisSlots
 from storage.threads import RedisThreads
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: fl
     """A worker for the platforms that it can write to."""
     settings = house.settings
     queue = RedisJobs(house.redis, house.keys, lanes=tuple(sinks), lease_seconds=settings.lease_seconds)
+    slots = RedisSlots(house.redis, house.keys, lease_seconds=settings.lease_seconds)
     manners = Manners(
         system_prompt=settings.system_prompt,
         sampling=Sampling(settings.max_new_tokens, settings.temperature, settings.top_p),
@@ -111,7 +113,7 @@ def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: fl
     )
     return Worker(
         queue,
-        Manager(house.threads, queue, house.model, sinks, manners),
+        Manager(house.threads, queue, house.model, sinks, manners, slots),
         concurrency=settings.concurrency,
         max_attempts=queue.max_attempts,
         drain_seconds=drain_seconds,

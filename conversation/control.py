@@ -29,6 +29,7 @@ class Control:
 
     def __init__(self, reason: StopReason | None = None) -> None:
         self.reason = reason
+        self.has_slot = False  # true once the model was free for it: from then on it does not wait any more
         self._task: asyncio.Task[object] | None = None
 
     def call_back(self, reason: StopReason) -> None:

@@ -16,6 +16,7 @@ class LanguageModel:
     card: ModelCard
     generator: TextGenerator
     format: PromptFormat
+    server: str = "model"  # names who makes the answers: equal for two processes only when they ask the same server
 
 
 class ModelSource(Protocol):

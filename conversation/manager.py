@@ -9,29 +9,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from conversation import notices
 from conversation.budget import Fitted, fit
 from conversation.control import CalledBack, Control
 from conversation.delivery import Delivery
-from conversation.errors import ModelError, ModelOverloaded, ModelUnavailable, PromptError
-from conversation.generation import Draft, Patience, generate, patiently
+from conversation.errors import ModelError, PromptError
+from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
     Claim,
     Ending,
-    Job,
     Message,
     Role,
     Settlement,
     StopReason,
     Turn,
 )
-from conversation.ports import JobQueue, ReplySink, Sampling, ThreadStore
+from conversation.ports import JobQueue, ModelSlots, ReplySink, Sampling, ThreadStore
 from conversation.question import Question, place
+from conversation.status import StatusLine
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,11 @@ class Manager:
         models: ModelSource,
         sinks: Mapping[str, ReplySink],
         manners: Manners,
+        slots: ModelSlots,
     ) -> None:
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
+        self._slots = slots
+        self._known: LanguageModel | None = None  # as it was when it last was ready
 
     async def answer(self, claim: Claim, control: Control) -> Settlement | None:
         """Answer the job and show the answer; what is left to do is to settle it.
@@ -83,14 +86,14 @@ class Manager:
             delivery.begin_at(len(question.continued.text.lstrip()))
             if not draft.text:
                 draft.text, draft.ids_known = question.continued.text, False
-        answering = _Answering(self, claim, question, draft, delivery, sink)
+        answering = _Answering(self, claim, question, draft, delivery, StatusLine(sink, claim.job), control)
         ending, notice = await self._until_ended(answering, control)
         if ending is None:
             if control.reason is StopReason.DRAIN:
                 await delivery.save()
             return None
         await delivery.close(ending, notice)
-        await sink.status(claim.job, "")
+        await answering.status.end()
         if ending is Ending.REMOVED:
             return Settlement(ending)
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
@@ -123,9 +126,15 @@ class Manager:
             with suppress(asyncio.CancelledError):
                 await showing
 
-    async def model(self, on_wait: _OnWait) -> LanguageModel:
+    async def model(self, on_wait: OnWait) -> LanguageModel:
         """The model, waiting for it as long as patience lasts."""
-        return await patiently(self._models.ready, self._manners.patience, on_wait)
+        self._known = await patiently(self._models.ready, self._manners.patience, on_wait)
+        return self._known
+
+    async def free_slots(self) -> int:
+        """How many answers the model could begin now; 0 before it was ready once. Raises StoreUnavailable."""
+        model = self._known
+        return await self._slots.free(model.server, model.card.slots) if model is not None else 0
 
     async def fitted(self, question: Question, model: LanguageModel, partial: str) -> Fitted:
         """The thread and the question cut to what the model's window holds beside the reply."""
@@ -149,60 +158,68 @@ class Manager:
         """How this manager answers."""
         return self._manners
 
-
-class _OnWait:
-    """Shows why a question waits."""
-
-    def __init__(self, sink: ReplySink, job: Job) -> None:
-        self._sink, self._job = sink, job
-        self._said = ""
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def __call__(self, error: ModelUnavailable | ModelOverloaded) -> None:
-        text = notices.MODEL_BUSY if isinstance(error, ModelOverloaded) else notices.MODEL_STARTING
-        if text != self._said:
-            self._said = text
-            # The model never waits for a platform's status line.
-            task = asyncio.create_task(self._sink.status(self._job, text), name=f"status {self._job.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    @property
+    def slots(self) -> ModelSlots:
+        """What each answer needs one of."""
+        return self._slots
 
 
 class _Answering:
     """One run of `answer`, with what it found out on the way."""
 
     def __init__(
-        self, manager: Manager, claim: Claim, question: Question, draft: Draft, delivery: Delivery, sink: ReplySink
+        self,
+        manager: Manager,
+        claim: Claim,
+        question: Question,
+        draft: Draft,
+        delivery: Delivery,
+        status: StatusLine,
+        control: Control,
     ) -> None:
         self.manager, self.claim, self.question, self.draft, self.delivery = manager, claim, question, draft, delivery
+        self.status, self.control = status, control
         self.storable = True
-        self._on_wait = _OnWait(sink, claim.job)
-        self._sink = sink
         self._fitted: Fitted | None = None
 
     async def run(self) -> Ending:
-        """The phases: status, model, budget, generation."""
+        """The phases: status, model, budget, a slot of the model, generation."""
         if self.question.is_empty:
             raise PromptError("nothing to continue", user_notice=notices.NOTHING_TO_CONTINUE)
-        await self._sink.status(self.claim.job, notices.THINKING)
-        model = await self.manager.model(self._on_wait)
+        self.status.say(notices.THINKING)
+        model = await self.manager.model(self.status.waits_for_model)
         partial = self.question.continued.text if self.question.continued else ""
         manners = self.manager.manners
         # Waiting here too: where the server counts the tokens, it may have gone since it was first asked.
         self._fitted = await patiently(
-            lambda: self.manager.fitted(self.question, model, partial), manners.patience, self._on_wait
+            lambda: self.manager.fitted(self.question, model, partial), manners.patience, self.status.waits_for_model
         )
         if self.draft.visible:
             self.delivery.grow()  # a message left half-written is brought up to date before the model is back
-        return await generate(
-            model,
-            self._fitted.messages,
-            self.draft,
-            manners.sampling,
-            patience=manners.patience,
-            on_piece=self.delivery.grow,
-            on_wait=self._on_wait,
-        )
+        async with self._slot(model):
+            return await generate(
+                model,
+                self._fitted.messages,
+                self.draft,
+                manners.sampling,
+                patience=manners.patience,
+                on_piece=self.delivery.grow,
+                on_wait=self.status.waits_for_model,
+            )
+
+    @asynccontextmanager
+    async def _slot(self, model: LanguageModel) -> AsyncIterator[None]:
+        """One of the model's slots. The question that changed is asked anew in a moment, with the same one."""
+        async with self.manager.slots.hold(
+            self.claim,
+            model.server,
+            model.card.slots,
+            on_place=self.status.waits_in_line,
+            keep=lambda: self.control.reason is StopReason.RESTART,
+        ):
+            self.control.has_slot = True
+            self.status.say(notices.THINKING)
+            yield
 
     @property
     def cut(self) -> int:

@@ -22,6 +22,11 @@ def of_ending(ending: Ending) -> str:
     return _ENDINGS.get(ending, "")
 
 
+def in_line(place: int) -> str:
+    """All slots of the model are taken; `place` starts at 1."""
+    return f"You are number {place} in the queue."
+
+
 def clipped(lines: int) -> str:
     """A question was too long for the model's window."""
     return f"Your message was too long for the model: {lines} lines in its middle were left out."

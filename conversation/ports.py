@@ -7,6 +7,7 @@ loop and none may block it.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -105,6 +106,10 @@ class Chunk:
     finish: FinishReason | None = None
 
 
+# For servers that do not say how many answers they make at once: most bear so many, none stands idle with them.
+DEFAULT_SLOTS = 16
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """What is known about the model that answers."""
@@ -112,6 +117,7 @@ class ModelCard:
     model_id: str
     context_tokens: int  # prompt and answer together
     is_demo: bool = False
+    slots: int = DEFAULT_SLOTS  # answers that its server may be asked for at once, at least 1
     prompt_tokens: int | None = None  # the longest prompt that is taken, where the server bounds that on its own
 
 
@@ -215,6 +221,23 @@ class JobQueue(Protocol):
 
     def signals(self) -> AsyncIterator[tuple[str, StopReason]]:
         """(conversation id, what is asked), as soon as it is asked, while the iterator is read."""
+
+
+class ModelSlots(Protocol):
+    """How many answers a model's server makes at once, over all processes that ask it. Who finds no slot free waits in
+    one line."""
+
+    def hold(
+        self, claim: Claim, server: str, slots: int, *, on_place: Callable[[int], None], keep: Callable[[], bool]
+    ) -> AbstractAsyncContextManager[None]:
+        """Inside, the claim has one of the server's `slots`, as long as it is renewed. Entering waits for it, first
+        come first served but begun answers before others, and calls `on_place` with the place in the line (starts at
+        1) when that has changed, about once a second at most. At the end slot or place are given back, unless
+        `keep()`: then the same claim finds them again. Raises LeaseLost on entering. While the store is away nobody
+        enters, and who is inside stays."""
+
+    async def free(self, server: str, slots: int) -> int:
+        """How many of the slots nobody has. Raises StoreUnavailable."""
 
 
 # --- the platforms ------------------------------------------------------------------------------------------------

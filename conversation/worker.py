@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 # Renewing four times per lease outlives three lost renewals.
 RENEWALS_PER_LEASE = 4
 STORE_RETRY_SECONDS = 0.25
+# A worker claims so many jobs more than the model has slots free: enough that no slot waits for a claim, and few enough
+# that the rest stays in the queue's own order, where other workers find it.
+CLAIMS_AHEAD = 8
+# Slots that other processes give back are not heard of here.
+LOOK_FOR_ROOM_SECONDS = 0.5
 # After the drain every answer only has to store its draft.
 HAND_OVER_SECONDS = 5.0
 # Found out while settling: the question changed, or is gone.
@@ -29,6 +34,8 @@ class Answerer(Protocol):
     async def answer(self, claim: Claim, control: Control) -> Settlement | None: ...
 
     async def apologise(self, claim: Claim) -> None: ...
+
+    async def free_slots(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -47,7 +54,7 @@ class Worker:
         self._queue, self._answerer = queue, answerer
         self._concurrency, self._max_attempts, self._drain_seconds = concurrency, max_attempts, drain_seconds
         self._running: dict[str, _Running] = {}
-        self._slot_freed = asyncio.Event()
+        self._ended = asyncio.Event()  # an answer has
         self._draining = False
 
     @property
@@ -70,21 +77,31 @@ class Worker:
         """Never cancelled in the middle of a claim: a claim that nobody received would count as a crash."""
         stop = tasks.create_task(stopping.wait(), name="wait for the stop")
         while not stopping.is_set():
-            free = self._concurrency - len(self._running)
-            if free <= 0:
-                self._slot_freed.clear()
-                freed = tasks.create_task(self._slot_freed.wait(), name="wait for a slot")
-                await asyncio.wait([stop, freed], return_when=asyncio.FIRST_COMPLETED)
-                freed.cancel()
-                continue
+            self._ended.clear()
             try:
-                claims = await self._queue.claim(free)
+                room = await self._room()
+                if room <= 0:
+                    ended = tasks.create_task(self._ended.wait(), name="wait for the end of an answer")
+                    await asyncio.wait(
+                        [stop, ended], timeout=LOOK_FOR_ROOM_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    ended.cancel()
+                    continue
+                claims = await self._queue.claim(room)
             except StoreUnavailable as error:
                 log.warning("cannot claim: %s", error)
                 await asyncio.wait([stop], timeout=STORE_RETRY_SECONDS)
                 continue
             for claim in claims:
                 self._start(tasks, claim)
+
+    async def _room(self) -> int:
+        """How many jobs more this worker may claim now."""
+        places = self._concurrency - len(self._running)
+        if places <= 0:
+            return 0
+        waiting = sum(not running.control.has_slot for running in self._running.values())
+        return min(places, await self._answerer.free_slots() + CLAIMS_AHEAD - waiting)
 
     def _start(self, tasks: asyncio.TaskGroup, claim: Claim) -> None:
         conversation_id = claim.job.conversation_id
@@ -113,7 +130,7 @@ class Worker:
         finally:
             if self._running.get(running.claim.job.conversation_id) is running:
                 del self._running[running.claim.job.conversation_id]
-            self._slot_freed.set()
+            self._ended.set()
 
     async def _give_up(self, claim: Claim) -> None:
         try:
@@ -126,12 +143,16 @@ class Worker:
         await self._queue.bury(claim, f"{claim.attempts - 1} crashes")
 
     async def _answer(self, running: _Running) -> None:
+        is_known = True
         while True:
             try:
+                if not is_known:
+                    # The claim itself knows nothing of the messages that were posted since: they would be posted again.
+                    running.claim = await self._queue.reload(running.claim)
+                    running.control = Control(StopReason.DRAIN if self._draining else running.claim.stop)
+                is_known = False
                 if await self._answer_once(running):
                     return
-                running.claim = await self._queue.reload(running.claim)
-                running.control = Control(StopReason.DRAIN if self._draining else running.claim.stop)
             except StoreUnavailable as error:
                 # The store was away for a moment: that is no crash of this job, so it is begun again here.
                 log.warning("job %s waits for the store: %s", running.claim.job.id, error)
@@ -177,6 +198,9 @@ class Worker:
                 running.control.call_back(reason)
 
     async def _drain(self) -> None:
+        for running in self._running.values():
+            if not running.control.has_slot:  # others may begin it now; here it would only wait on
+                running.control.call_back(StopReason.DRAIN)
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=self._drain_seconds)
         self._draining = True

@@ -25,7 +25,7 @@ from storage.inbox import load_job
 from storage.keys import Keys
 from storage.records import dump_checkpoint, dump_turn, load_checkpoint
 from storage.scripts import queue_script
-from storage.signals import listen
+from storage.signals import stop_signals
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class RedisJobs:
         deadline = time.monotonic() + self._lease_seconds
         parts = [part for claim in claims for part in (claim.job.conversation_id, claim.job.id, claim.fence)]
         with store_errors():
-            reply = cast("list[Any]", await self._renew(self._streams.worker, *parts))
+            reply = cast("list[Any]", await self._renew(self._streams.worker, self._lease_seconds, *parts))
         reasons: list[StopReason | None] = []
         for claim, found in zip(claims, reply, strict=True):
             if isinstance(found, list):
@@ -225,7 +225,7 @@ class RedisJobs:
     def signals(self) -> AsyncIterator[tuple[str, StopReason]]:
         """(conversation id, what is asked), for all conversations, also those of other workers; a hint only, whose
         loss the next renewal makes good. Goes on by itself after an outage."""
-        return listen(self._redis, self._keys.signals())
+        return stop_signals(self._redis, self._keys.signals())
 
     def _ended(self, claim: Claim, reply: object) -> None:
         if reply == b"lost":

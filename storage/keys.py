@@ -7,6 +7,7 @@ Classes of lifetime:
 - content (turns, threads, counts, screens, addresses): `content_seconds`, 7 days unless set, from the last write.
 - dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
 - queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait.
+- slots: as long as any of a server's slots can be held without a renewal; kept by those who have one or wait.
 - schema: as long as the queue; written again at every start.
 """
 
@@ -14,11 +15,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: an older program would leave parked conversations parked
 
 DAY_SECONDS = 86_400
 DEDUPE_SECONDS = DAY_SECONDS
 QUEUE_SECONDS = 30 * DAY_SECONDS
+SLOT_SECONDS = 120  # longer than any lease; an embedded model's name comes never again, so its keys must go
 GROUP = "workers"
 
 
@@ -41,8 +43,16 @@ class Keys:
         return f"{self.base}:schema"
 
     def ready(self, lane: str) -> str:
-        """stream: one entry for each conversation of this platform whose mailbox is not empty"""
+        """stream: one entry for each conversation of this platform that a worker may claim or has claimed"""
         return f"{self.base}:ready:{lane}"
+
+    def unslotted(self, lane: str, person: str) -> str:
+        """set: conversations of this person that stand in the ready stream and got no slot of the model yet"""
+        return f"{self.base}:unslotted:{lane}:{person}"
+
+    def parked(self, lane: str, person: str) -> str:
+        """list: conversations of this person that are announced, in order, when others of theirs have got a slot"""
+        return f"{self.base}:parked:{lane}:{person}"
 
     def backlog(self) -> str:
         """sorted set: ids of jobs that are not settled, by time of acceptance (milliseconds)"""
@@ -62,7 +72,8 @@ class Keys:
 
     def lease(self, conversation_id: str) -> str:
         """hash: fence (outlives the jobs), owner, token and job of the running claim, lane and entry of the
-        conversation in its ready stream, and the last settled claim as `<fence>:<how>`"""
+        conversation in its ready stream, `<lane>:<person>` while it stands in that person's unslotted or parked, the
+        server that it has a slot of or stands in line for, and the last settled claim as `<fence>:<how>`"""
         return f"{self.base}:lease:{conversation_id}"
 
     def job(self, job_id: str) -> str:
@@ -73,6 +84,23 @@ class Keys:
     def messages(self, job_id: str) -> str:
         """list: the job's messages as JSON, in order"""
         return f"{self.base}:messages:{job_id}"
+
+    # --- slots
+    def slots(self, server: str) -> str:
+        """sorted set: conversations whose answers a model's server makes now, by when the slot runs out (seconds)"""
+        return f"{self.base}:slots:{server}"
+
+    def line(self, server: str) -> str:
+        """sorted set: conversations that wait for a slot, by when they came (seconds); begun answers before all"""
+        return f"{self.base}:line:{server}"
+
+    def heard(self, server: str) -> str:
+        """sorted set: the same conversations, by when they lose their place if nothing is heard of them"""
+        return f"{self.base}:heard:{server}"
+
+    def slots_channel(self) -> str:
+        """channel: ids of conversations that may have a slot now, if they ask"""
+        return f"{self.base}:slots"
 
     # --- dedupe
     def seen(self, key: str) -> str:

@@ -1,4 +1,4 @@
-"""What people ask for while an answer is being made, heard from other processes."""
+"""What other processes tell: what people ask for while an answer is being made, and that a slot is free."""
 
 from __future__ import annotations
 
@@ -22,18 +22,25 @@ PING_SECONDS = 5.0
 RECONNECT_SECONDS = 0.2
 
 
-async def listen(redis: Redis, channel: str) -> AsyncIterator[tuple[str, StopReason]]:
+async def stop_signals(redis: Redis, channel: str) -> AsyncIterator[tuple[str, StopReason]]:
     """(conversation id, what is asked) of each message `<reason> <conversation id>`; never ends by itself.
 
     What is published while the connection is away is not heard: the same stands in the job, for the next renewal.
     """
+    async for text in listen(redis, channel):
+        reason, _, conversation_id = text.partition(" ")
+        yield conversation_id, StopReason(reason)
+
+
+async def listen(redis: Redis, channel: str) -> AsyncIterator[str]:
+    """Each message of a channel, from now on and with gaps: what is published while the connection is away is not
+    heard. Never ends by itself."""
     while True:
         try:
             async with redis.pubsub() as subscription:
                 await subscription.subscribe(channel)
                 async for data in _messages(subscription):
-                    reason, _, conversation_id = data.decode().partition(" ")
-                    yield conversation_id, StopReason(reason)
+                    yield data.decode()
         except (RedisError, OSError) as exc:
             log.warning("the store's signals are interrupted: %s", exc)
             await asyncio.sleep(RECONNECT_SECONDS)

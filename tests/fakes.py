@@ -20,6 +20,7 @@ class ScriptedModel:
 
     answer: Callable[[str], str] = lambda question: f"You asked: {question}"
     context_tokens: int = 4096
+    slots: int = 16
     prompts: list[str] = field(default_factory=list)
     open_streams: int = 0
     failures: deque[CorralError] = field(default_factory=deque)  # raised in place of the next streams
@@ -60,7 +61,7 @@ class ScriptedModel:
 
     async def ready(self) -> LanguageModel:
         """See ModelSource.ready."""
-        card = ModelCard("codellama/CodeLlama-34b-Instruct-hf", self.context_tokens)
+        card = ModelCard("codellama/CodeLlama-34b-Instruct-hf", self.context_tokens, slots=self.slots)
         return LanguageModel(card, self, PromptFormat(Llama2Template(), None, form="text", server_adds_bos=True))
 
 

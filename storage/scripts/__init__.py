@@ -15,7 +15,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
-from storage.keys import DEDUPE_SECONDS, GROUP, QUEUE_SECONDS, Keys
+from storage.keys import DEDUPE_SECONDS, GROUP, QUEUE_SECONDS, SLOT_SECONDS, Keys
 
 
 class Script(Protocol):
@@ -29,7 +29,10 @@ class Script(Protocol):
 def source(name: str) -> str:
     """The text of a queue script: the constants of keys.py, the shared functions of queue.lua, then `<name>.lua`."""
     here = files(__name__)
-    constants = f"local GROUP, QUEUE_SECONDS, DEDUPE_SECONDS = '{GROUP}', {QUEUE_SECONDS}, {DEDUPE_SECONDS}\n"
+    constants = (
+        "local GROUP, QUEUE_SECONDS, DEDUPE_SECONDS, SLOT_SECONDS = "
+        f"'{GROUP}', {QUEUE_SECONDS}, {DEDUPE_SECONDS}, {SLOT_SECONDS}\n"
+    )
     return constants + "".join((here / f"{part}.lua").read_text("utf-8") for part in ("queue", name))
 
 

@@ -5,5 +5,6 @@ local head = first(conversation)
 if not head or (ARGV[2] ~= '' and ARGV[2] ~= head) then return 0 end
 touch(conversation)
 redis.call('HSETNX', key('job', head), 'stop', 'stopped') -- a question that was deleted stays so
+unpark(conversation) -- whoever stops it is told so now, not when its turn comes
 signal(redis.call('HGET', key('job', head), 'stop'), conversation)
 return 1

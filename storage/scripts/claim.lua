@@ -14,13 +14,17 @@ local function claim(lane, entry, conversation, token)
   if not job or (own and own ~= entry) then
     redis.call('XACK', ready, GROUP, entry)
     redis.call('XDEL', ready, entry)
-    if own == entry then redis.call('HDEL', lease, 'lane', 'entry') end
+    if own == entry then
+      local person = retire(conversation)
+      if person then promote(person) end
+    end
     return false
   end
 
   -- First, because a full server refuses a script's first growing write only: what waits is still answered.
   redis.call('XCLAIM', ready, GROUP, worker, 0, entry, 'IDLE', 0, 'JUSTID')
   if redis.call('HGET', lease, 'token') ~= token then
+    unslot(conversation) -- of the worker that this one takes over from
     redis.call('HINCRBY', lease, 'fence', 1)
     redis.call('HINCRBY', key('job', job), 'attempts', 1)
     redis.call('HSET', lease, 'token', token, 'owner', worker, 'job', job, 'lane', lane, 'entry', entry)

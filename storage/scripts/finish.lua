@@ -11,8 +11,9 @@ if ending ~= 'removed' then
 end
 
 -- Ends first, adds after: a full server refuses a script's first growing write only, and this one must get through.
-settle(conversation, fence, 'finish')
+local person = settle(conversation, fence, 'finish')
 drop(conversation, job)
+if person then promote(person) end -- before this thread's next question: that comes after what waited longer
 announce(conversation)
 touch(conversation)
 

@@ -1,8 +1,12 @@
 -- What the queue's scripts share; scripts/__init__.py puts it in front of each.
--- Invariant: a conversation has exactly one entry in a ready stream if and only if its mailbox is not empty. The head
--- stays in the mailbox until it is settled.
+-- Invariant: a conversation whose mailbox is not empty has exactly one entry, either in a ready stream (announced) or
+-- in one person's parked list; any other has none. The head stays in the mailbox until it is settled.
 -- KEYS[1] is the base prefix; all keys that are built from it stand in its hash slot.
 local base = KEYS[1]
+
+-- So many conversations of one person stand announced without a slot of the model. With more, a person who asks in
+-- twenty threads would stand before everybody else's first question; with one, a free slot would wait for the next.
+local ANNOUNCED_PER_PERSON = 2
 
 local function key(kind, id) return base .. ':' .. kind .. ':' .. id end
 
@@ -15,8 +19,12 @@ end
 -- All keys of a conversation's queue live equally long, or a job could outlive its messages.
 local function touch(conversation)
   local lease = key('lease', conversation)
-  local lane = redis.call('HGET', lease, 'lane')
-  if lane then redis.call('EXPIRE', key('ready', lane), QUEUE_SECONDS) end
+  local at = redis.call('HMGET', lease, 'lane', 'person')
+  if at[1] then redis.call('EXPIRE', key('ready', at[1]), QUEUE_SECONDS) end
+  if at[2] then
+    redis.call('EXPIRE', key('unslotted', at[2]), QUEUE_SECONDS)
+    redis.call('EXPIRE', key('parked', at[2]), QUEUE_SECONDS)
+  end
   redis.call('EXPIRE', lease, QUEUE_SECONDS)
   redis.call('EXPIRE', key('mailbox', conversation), QUEUE_SECONDS)
   redis.call('EXPIRE', base .. ':backlog', QUEUE_SECONDS)
@@ -43,26 +51,107 @@ local function first(conversation)
   return job
 end
 
--- Takes the conversation's entry out of its ready stream.
+-- Gives a conversation its entry in the ready stream. `person` is `<lane>:<author of the head>`.
+local function enter(conversation, lane, person)
+  local entry = redis.call('XADD', key('ready', lane), '*', 'conversation', conversation)
+  redis.call('HSET', key('lease', conversation), 'lane', lane, 'entry', entry, 'person', person)
+  redis.call('SADD', key('unslotted', person), conversation)
+  -- Here and not in `touch`, because whoever promotes touches another conversation.
+  for _, name in ipairs({key('ready', lane), key('unslotted', person), key('parked', person)}) do
+    redis.call('EXPIRE', name, QUEUE_SECONDS)
+  end
+end
+
+-- How many conversations of a person stand announced without a slot. Sets and not counters, so that a step that is
+-- repeated counts once; a member whose lease is gone would keep the person's other questions parked for ever.
+local function announced(person)
+  for _, conversation in ipairs(redis.call('SMEMBERS', key('unslotted', person))) do
+    if redis.call('HGET', key('lease', conversation), 'person') ~= person then
+      redis.call('SREM', key('unslotted', person), conversation)
+    end
+  end
+  return redis.call('SCARD', key('unslotted', person))
+end
+
+-- Announces the person's next parked conversations, as many as may stand announced.
+local function promote(person)
+  while announced(person) < ANNOUNCED_PER_PERSON do
+    local conversation = redis.call('LPOP', key('parked', person))
+    if not conversation then return end
+    local at = redis.call('HMGET', key('lease', conversation), 'person', 'entry', 'lane')
+    if at[1] == person and not at[2] and first(conversation) then enter(conversation, at[3], person) end
+  end
+end
+
+-- Announces a parked conversation out of its turn.
+local function unpark(conversation)
+  local at = redis.call('HMGET', key('lease', conversation), 'person', 'entry', 'lane')
+  if at[1] and not at[2] then
+    redis.call('LREM', key('parked', at[1]), 1, conversation)
+    enter(conversation, at[3], at[1])
+  end
+end
+
+-- Takes the conversation out of what its person waits with; the caller promotes the person that this answers, if any.
+local function leave(conversation)
+  local lease = key('lease', conversation)
+  local person = redis.call('HGET', lease, 'person')
+  if person then
+    redis.call('HDEL', lease, 'person')
+    redis.call('SREM', key('unslotted', person), conversation)
+    redis.call('LREM', key('parked', person), 1, conversation)
+  end
+  return person
+end
+
+-- Takes the conversation's entry out of its ready stream or parked list; the caller promotes as after `leave`.
 local function retire(conversation)
   local lease = key('lease', conversation)
   local at = redis.call('HMGET', lease, 'lane', 'entry')
   if at[2] then
     redis.call('XACK', key('ready', at[1]), GROUP, at[2])
     redis.call('XDEL', key('ready', at[1]), at[2])
-    redis.call('HDEL', lease, 'lane', 'entry')
+  end
+  redis.call('HDEL', lease, 'lane', 'entry')
+  return leave(conversation)
+end
+
+-- Gives a mailbox that is not empty its entry, in the lane of its head. One that was handed over is never parked:
+-- people may see half of its answer.
+local function announce(conversation, handed_over)
+  local head = first(conversation)
+  if not head then return end
+  local at = redis.call('HMGET', key('job', head), 'lane', 'author')
+  local person = at[1] .. ':' .. at[2]
+  if handed_over or announced(person) < ANNOUNCED_PER_PERSON then
+    enter(conversation, at[1], person)
+  else
+    redis.call('HSET', key('lease', conversation), 'lane', at[1], 'person', person)
+    redis.call('RPUSH', key('parked', person), conversation)
   end
 end
 
--- Gives a mailbox that is not empty its entry, in the lane of its head.
-local function announce(conversation)
-  local head = first(conversation)
-  if head then
-    local lane = redis.call('HGET', key('job', head), 'lane')
-    local entry = redis.call('XADD', key('ready', lane), '*', 'conversation', conversation)
-    redis.call('HSET', key('lease', conversation), 'lane', lane, 'entry', entry)
-  end
+-- Tells the first who waits for a slot of this server to ask again.
+local function wake(server)
+  local waiting = redis.call('ZRANGE', key('line', server), 0, 0)[1]
+  if waiting then redis.call('PUBLISH', base .. ':slots', waiting) end
 end
+
+-- Gives back the slot that the conversation's claim has, or its place in the line.
+local function unslot(conversation)
+  local lease = key('lease', conversation)
+  local at = redis.call('HMGET', lease, 'slot', 'line')
+  redis.call('HDEL', lease, 'slot', 'line')
+  if at[1] then redis.call('ZREM', key('slots', at[1]), conversation) end
+  if at[2] then
+    redis.call('ZREM', key('line', at[2]), conversation)
+    redis.call('ZREM', key('heard', at[2]), conversation)
+  end
+  if at[1] or at[2] then wake(at[1] or at[2]) end
+end
+
+-- A slot, or a place in the line, lasts until then unless it is kept by a renewal.
+local function slot_until(lease_seconds) return string.format('%.6f', now() + lease_seconds) end
 
 -- {id, conversation, accepted_at, revision, stop, checkpoint, {message, ...}}
 local function describe(job)
@@ -81,12 +170,15 @@ local function settled(conversation, fence, how)
 end
 
 -- Ends a claim. The fence moves on, so that nothing late of this claim is written. `how` is remembered instead.
+-- Answers as `retire` does.
 local function settle(conversation, fence, how)
   local lease = key('lease', conversation)
-  retire(conversation)
+  local person = retire(conversation)
+  unslot(conversation)
   redis.call('HDEL', lease, 'job', 'token', 'owner')
   redis.call('HINCRBY', lease, 'fence', 1)
   redis.call('HSET', lease, 'settled', fence .. ':' .. how)
+  return person
 end
 
 local function signal(reason, conversation) redis.call('PUBLISH', base .. ':signals', reason .. ' ' .. conversation) end

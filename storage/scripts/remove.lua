@@ -21,7 +21,8 @@ else
   local was_head = first(conversation) == job
   drop(conversation, job)
   if was_head then
-    retire(conversation)
+    local person = retire(conversation)
+    if person then promote(person) end
     announce(conversation)
     touch(conversation)
   end

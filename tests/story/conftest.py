@@ -21,6 +21,7 @@ from conversation.worker import Worker
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
+from storage.slots import RedisSlots
 from storage.threads import RedisThreads
 from tests.fakes import RecordingPlatform, ScriptedModel
 from tests.waiting import until
@@ -45,11 +46,15 @@ class Town:
         """A worker's side of the queue."""
         return RedisJobs(self.redis, self.keys, lanes=["memory"], lease_seconds=LEASE_SECONDS)
 
+    def slots(self) -> RedisSlots:
+        """A worker's view of the model's slots."""
+        return RedisSlots(self.redis, self.keys, lease_seconds=LEASE_SECONDS)
+
     @asynccontextmanager
     async def worker(self, *, drain_seconds: float = 5.0) -> AsyncIterator[Worker]:
         """A worker that is at work inside, and drains at the end."""
         queue = self.queue()
-        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners)
+        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners, self.slots())
         worker = Worker(queue, manager, concurrency=8, max_attempts=queue.max_attempts, drain_seconds=drain_seconds)
         stopping = asyncio.Event()
         task = asyncio.create_task(worker.run(stopping))
@@ -63,7 +68,7 @@ class Town:
     async def crashing_worker(self) -> AsyncIterator[None]:
         """A worker that is at work inside, and is gone without a word at the end."""
         queue = self.queue()
-        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners)
+        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners, self.slots())
         worker = Worker(queue, manager, concurrency=8, max_attempts=queue.max_attempts, drain_seconds=0)
         before = asyncio.all_tasks()
         task = asyncio.create_task(worker.run(asyncio.Event()))

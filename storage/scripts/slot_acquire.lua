@@ -1,0 +1,48 @@
+-- Gives a claim a slot of the model's server, or its place among those who wait for one.
+-- ARGV: conversation, job, fence, server, the server's slots, lease in seconds.
+-- Answers 0 when it has a slot, else its place (starts at 1); false when lost.
+local conversation, job, fence, server = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local most, lease_seconds = tonumber(ARGV[5]), tonumber(ARGV[6])
+if not owns(conversation, job, fence) then return false end
+local lease, slots, line, heard = key('lease', conversation), key('slots', server), key('line', server), key('heard', server)
+
+-- Who died keeps nothing. First, because a full server refuses a script's first growing write only.
+local time = string.format('%.6f', now())
+redis.call('ZREMRANGEBYSCORE', slots, '-inf', time)
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', heard, '-inf', time)) do
+  redis.call('ZREM', line, gone)
+  redis.call('ZREM', heard, gone)
+end
+local before = redis.call('HMGET', lease, 'slot', 'line')
+if (before[1] or before[2] or server) ~= server then unslot(conversation) end
+
+local place = 0
+if not redis.call('ZSCORE', slots, conversation) then
+  if not redis.call('ZSCORE', line, conversation) then
+    -- People see half of an answer that has begun: it goes on before others begin.
+    local begun = tonumber(redis.call('HGET', key('job', job), 'progress') or 0) > 0
+    redis.call('ZADD', line, begun and string.format('%.6f', time - 1e10) or time, conversation)
+  end
+  redis.call('ZADD', heard, slot_until(lease_seconds), conversation)
+  local ahead, free = redis.call('ZRANK', line, conversation), most - redis.call('ZCARD', slots)
+  if ahead < free then
+    redis.call('ZREM', line, conversation)
+    redis.call('ZREM', heard, conversation)
+    if ahead + 1 < free then wake(server) end -- two that were given back at once woke one only
+  else
+    place = ahead + 1
+  end
+end
+
+if place == 0 then
+  redis.call('ZADD', slots, slot_until(lease_seconds), conversation)
+  redis.call('HSET', lease, 'slot', server)
+  redis.call('HDEL', lease, 'line')
+  local person = leave(conversation)
+  if person then promote(person) end
+else
+  redis.call('HSET', lease, 'line', server)
+end
+for _, name in ipairs({slots, line, heard}) do redis.call('EXPIRE', name, SLOT_SECONDS) end
+touch(conversation)
+return place
