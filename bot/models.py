@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -87,10 +89,11 @@ class ConfiguredModel:
         from inference.embedded import EmbeddedModel
 
         settings = self._settings
-        window = {"context_tokens": settings.context_tokens} if settings.context_tokens else {}
-        model = await EmbeddedModel.open(settings.model_id, **window)
+        sizes = {"context_tokens": settings.context_tokens, "slots": settings.model_slots}
+        model = await EmbeddedModel.open(settings.model_id, **{name: size for name, size in sizes.items() if size})
         self._resources.push_async_callback(model.close)
-        return LanguageModel(model.card, model, PromptFormat(model.template, model, form="ids", server_adds_bos=False))
+        form = PromptFormat(model.template, model, form="ids", server_adds_bos=False)
+        return LanguageModel(model.card, model, form, f"embedded-{uuid.uuid4().hex}")  # no other process asks it
 
     async def _tgi(self) -> LanguageModel:
         from inference.tgi import TgiClient, TgiGenerator
@@ -104,7 +107,7 @@ class ConfiguredModel:
         exact = tokenizer is not None
         tokenizer = tokenizer or ServerTokenizer(client.server, TokenizeApi.TGI, f"tgi:{card.model_id}")
         form = PromptFormat(await self._template(card), tokenizer, form="text", server_adds_bos=True, exact_ids=exact)
-        return LanguageModel(card, generator, form)
+        return LanguageModel(card, generator, form, self._server)
 
     async def _completions(self) -> LanguageModel:
         from inference.completions import CompletionsGenerator, Dialect
@@ -124,13 +127,14 @@ class ConfiguredModel:
                 template = JinjaTemplate.from_props(await server.get_json("/props"), card.model_id)
         template = template or await self._template(card)
         form = PromptFormat(template, tokenizer, form="ids" if tokenizer else "text", server_adds_bos=True)
-        return LanguageModel(card, generator, form)
+        return LanguageModel(card, generator, form, self._server)
 
     def _named(self, card: ModelCard) -> ModelCard:
         """The server's word, unless the settings say otherwise: a path such as /data/model names no model."""
         settings = self._settings
         window = min(card.context_tokens, settings.context_tokens or card.context_tokens)
-        return replace(card, model_id=settings.model_id or card.model_id, context_tokens=window)
+        slots = settings.model_slots or card.slots
+        return replace(card, model_id=settings.model_id or card.model_id, context_tokens=window, slots=slots)
 
     async def _template(self, card: ModelCard) -> ChatTemplate:
         from inference.pretrained import load_template
@@ -141,6 +145,11 @@ class ConfiguredModel:
     async def _tokenizer(self) -> FileTokenizer | None:
         source = self._settings.model_tokenizer
         return await load_tokenizer(source) if source else None
+
+    @property
+    def _server(self) -> str:
+        # A digest: an address may hold a password, and this becomes a part of keys.
+        return hashlib.sha256(self._url.rstrip("/").encode()).hexdigest()[:16]
 
     @property
     def _url(self) -> str:

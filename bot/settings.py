@@ -84,6 +84,14 @@ class Settings(BaseSettings):
     context_tokens: int | None = _setting(
         None, "the window, prompt and reply together; absent: what the server says", "16384", ge=512
     )
+    model_slots: int | None = _setting(
+        None,
+        "answers that the model makes at once, for all workers together; absent: TGI's limit less an eighth, 2 for "
+        "embedded, 16 for completions",
+        "16",
+        ge=1,
+        le=4096,
+    )
     max_new_tokens: int = _setting(1024, "the longest reply, in tokens", "1024", ge=16, le=32_768)
     max_input_chars: int = _setting(100_000, "longer messages are refused", "100000", ge=100, le=2_000_000)
     system_prompt: str = _setting(DEFAULT_SYSTEM_PROMPT, "what every thread begins with", "Answer in TypeScript.")

@@ -52,7 +52,7 @@ class EmbeddedModel:
             raise UnsupportedModel(f"{path.name} has no chat template: take an Instruct model")
         self.path = path
         window = min(context_tokens, described.context_tokens or context_tokens)
-        self.card = ModelCard(described.name or path.stem, window, is_demo=is_demo)
+        self.card = ModelCard(described.name or path.stem, window, is_demo=is_demo, slots=slots)
         self.template = JinjaTemplate(
             described.chat_template,
             described.special_tokens,

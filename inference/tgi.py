@@ -188,7 +188,14 @@ class TgiGenerator:
     async def card(self) -> ModelCard:
         """What the server says of its model. Raises ModelError."""
         info = await self.client.info()
-        return ModelCard(info.model_id, info.max_total_tokens, prompt_tokens=info.max_input_tokens)
+        # Above its limit TGI refuses with 429. Streams that are just being closed and other clients need some of it.
+        margin = max(1, info.max_concurrent_requests // 8)
+        return ModelCard(
+            info.model_id,
+            info.max_total_tokens,
+            prompt_tokens=info.max_input_tokens,
+            slots=max(1, info.max_concurrent_requests - margin),
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""
