@@ -1,4 +1,4 @@
-"""The queue against a simple model of it: lists of jobs in memory."""
+"""The queue and the model's slots against a simple model of them: lists in memory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from storage.client import open_redis
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import GROUP, Keys
+from storage.slots import RedisSlots
 from tests.storage.questions import answer, message
 
 KEYS = Keys()
 MAX_MAILBOX = 4
+SLOTS = 2
+PER_PERSON = 2  # announced without a slot
 T = TypeVar("T")
 
 
@@ -66,6 +69,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.answered: dict[str, list[str]] = {}
         self.accepted: list[InboundMessage] = []
         self.late: list[Claim] = []  # of workers that were overtaken
+        # Threads by the person who waits with them, announced without a slot or not announced yet.
+        self.unslotted: dict[str, list[str]] = {"x": [], "y": []}
+        self.parked: dict[str, list[str]] = {"x": [], "y": []}
+        self.slotted: list[str] = []
+        self.line: list[tuple[bool, str]] = []  # (has not begun, thread), in order
         self.run(self.open())
 
     async def open(self) -> None:
@@ -73,6 +81,7 @@ class QueueMachine(RuleBasedStateMachine):
         await self.redis.flushall()
         self.inbox = RedisInbox(self.redis, self.redis, KEYS, join_seconds=600.0, max_mailbox=MAX_MAILBOX)
         self.jobs = RedisJobs(self.redis, KEYS, lanes=["slack"], lease_seconds=600.0)
+        self.slots = RedisSlots(self.redis, KEYS, lease_seconds=100.0)
         await self.jobs._streams._prepare()  # as a first claim does, which would wait for half a second
 
     def run(self, step: Coroutine[Any, Any, T]) -> T:
@@ -90,8 +99,11 @@ class QueueMachine(RuleBasedStateMachine):
         return [(thread, job) for thread, job in self.all_jobs() if job.claim]
 
     def waiting(self) -> list[str]:
+        parked = [thread for threads in self.parked.values() for thread in threads]
         return [
-            thread for thread, jobs in self.threads.items() if jobs and not jobs[0].claim and not jobs[0].had_worker
+            thread
+            for thread, jobs in self.threads.items()
+            if jobs and not jobs[0].claim and not jobs[0].had_worker and thread not in parked
         ]
 
     def crashed(self) -> list[str]:
@@ -100,8 +112,36 @@ class QueueMachine(RuleBasedStateMachine):
     def job_of(self, asked: InboundMessage) -> ModelJob | None:
         return next((job for _, job in self.all_jobs() if asked.key in [m.key for m in job.messages]), None)
 
+    def announce(self, thread: str, *, at_once: bool = False) -> None:
+        if not self.threads[thread]:
+            return
+        author = self.threads[thread][0].messages[0].author_id
+        is_free = at_once or len(self.unslotted[author]) < PER_PERSON
+        (self.unslotted if is_free else self.parked)[author].append(thread)
+
+    def leave(self, thread: str) -> None:
+        for threads in (*self.unslotted.values(), *self.parked.values()):
+            if thread in threads:
+                threads.remove(thread)
+
+    def promote(self) -> None:
+        for author, parked in self.parked.items():
+            while parked and len(self.unslotted[author]) < PER_PERSON:
+                self.unslotted[author].append(parked.pop(0))
+
+    def unslot(self, thread: str) -> None:
+        self.slotted = [other for other in self.slotted if other != thread]
+        self.line = [(new, other) for new, other in self.line if other != thread]
+
+    def end(self, thread: str, job: ModelJob) -> None:
+        self.threads[thread].remove(job)
+        self.unslot(thread)
+        self.leave(thread)
+        self.promote()
+        self.announce(thread)
+
     # --- listeners
-    @rule(thread=st.sampled_from("ab"), author=st.sampled_from("xy"), command=st.sampled_from(Command))
+    @rule(thread=st.sampled_from("abcdef"), author=st.sampled_from("xy"), command=st.sampled_from(Command))
     def accept(self, thread: str, author: str, command: Command) -> None:
         jobs = self.threads.setdefault(thread, [])
         asked = message(thread=thread, author=author, command=command)
@@ -127,6 +167,8 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             assert got.ahead == len(jobs)
             jobs.append(ModelJob(got.job_id, [asked], command))
+            if len(jobs) == 1:
+                self.announce(thread)
 
     @precondition(lambda self: self.accepted)
     @rule(data=st.data())
@@ -145,6 +187,9 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.run(self.inbox.cancel(self.conversations[thread])) == bool(jobs)
         if jobs:
             jobs[0].stop = jobs[0].stop or StopReason.STOPPED
+            if any(thread in parked for parked in self.parked.values()):
+                self.leave(thread)
+                self.announce(thread, at_once=True)
 
     @precondition(lambda self: self.all_jobs())
     @rule(data=st.data())
@@ -161,6 +206,8 @@ class QueueMachine(RuleBasedStateMachine):
             job.revision += 1
         elif job.begun:
             job.stop = StopReason.REMOVED
+        elif self.threads[thread][0] is job:
+            self.end(thread, job)
         else:
             self.threads[thread].remove(job)
 
@@ -191,7 +238,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     def take(self, threads: list[str], jobs: RedisJobs) -> None:
         (claim,) = self.run(jobs.claim(1))
-        job = next(self.threads[thread][0] for thread in threads if self.threads[thread][0].id == claim.job.id)
+        thread = next(thread for thread in threads if self.threads[thread][0].id == claim.job.id)
+        self.unslot(thread)
+        job = self.threads[thread][0]
         job.attempts += 1
         assert (claim.attempts, claim.stop, claim.checkpoint.tokens_used) == (job.attempts, job.stop, job.tokens)
         assert (list(claim.job.messages), claim.job.revision) == (job.messages, job.revision)
@@ -218,6 +267,33 @@ class QueueMachine(RuleBasedStateMachine):
         if tokens > job.tokens:
             job.attempts = 1
         job.tokens, job.checkpointed = tokens, True
+
+    @precondition(lambda self: self.claimed())
+    @rule(data=st.data())
+    def ask_for_a_slot(self, data: st.DataObject) -> None:
+        thread, job = data.draw(st.sampled_from(self.claimed()))
+        assert job.claim is not None
+        place = 0
+        if thread not in self.slotted:
+            if thread not in [other for _, other in self.line]:
+                self.line.append((job.tokens == 0, thread))
+                self.line.sort(key=lambda waiting: waiting[0])
+            ahead = [other for _, other in self.line].index(thread)
+            place = 0 if ahead < SLOTS - len(self.slotted) else ahead + 1
+        if place == 0:
+            self.unslot(thread)
+            self.slotted.append(thread)
+            self.leave(thread)
+            self.promote()
+        assert self.run(self.slots._ask(job.claim, "server", SLOTS)) == place
+
+    @precondition(lambda self: self.claimed())
+    @rule(data=st.data())
+    def give_back_a_slot(self, data: st.DataObject) -> None:
+        thread, job = data.draw(st.sampled_from(self.claimed()))
+        assert job.claim is not None
+        self.run(self.slots._give_back(job.claim))
+        self.unslot(thread)
 
     @precondition(lambda self: self.claimed())
     @rule()
@@ -250,16 +326,20 @@ class QueueMachine(RuleBasedStateMachine):
             self.answered.setdefault(thread, []).append(job.id)
         else:
             assert got is None
-        self.threads[thread].remove(job)
+        self.end(thread, job)
 
     @precondition(lambda self: self.claimed())
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        _, job = data.draw(st.sampled_from(self.claimed()))
+        thread, job = data.draw(st.sampled_from(self.claimed()))
         assert job.claim is not None
         self.run(self.jobs.release(job.claim))
         job.claim = None
         job.attempts -= 1
+        self.unslot(thread)
+        self.leave(thread)
+        self.announce(thread, at_once=True)
+        self.promote()
 
     @precondition(lambda self: self.claimed())
     @rule(data=st.data())
@@ -267,7 +347,7 @@ class QueueMachine(RuleBasedStateMachine):
         thread, job = data.draw(st.sampled_from(self.claimed()))
         assert job.claim is not None
         self.run(self.jobs.bury(job.claim, "why"))
-        self.threads[thread].remove(job)
+        self.end(thread, job)
 
     @precondition(lambda self: self.late)
     @rule(data=st.data())
@@ -276,6 +356,7 @@ class QueueMachine(RuleBasedStateMachine):
         if any(job.had_worker and job.id == claim.job.id for _, job in self.all_jobs()):
             return  # nobody took it over yet: it may still write
         try:
+            self.run(self.slots._give_back(claim))  # of the new worker's nothing is given back
             self.run(self.jobs.finish(claim, answer(claim)))
         except LeaseLost:
             return
@@ -295,18 +376,38 @@ class QueueMachine(RuleBasedStateMachine):
             order = [turn.decode() for turn in await self.redis.zrange(KEYS.order(conversation), 0, -1)]
             assert [t.split(":")[0] for t in order if t.endswith("answer")] == self.answered.get(thread, [])
         assert await self.inbox.depth() == len(self.all_jobs())
+        parked = [thread for threads in self.parked.values() for thread in threads]
         entries = [fields[b"conversation"].decode() for _, fields in await self.redis.xrange(KEYS.ready("slack"))]
-        assert sorted(entries) == sorted(c for thread, c in self.conversations.items() if self.threads[thread])
+        assert sorted(entries) == sorted(
+            c for thread, c in self.conversations.items() if self.threads[thread] and thread not in parked
+        )
+        await self.compare_slots()
         held = await self.redis.xpending(KEYS.ready("slack"), GROUP)
         assert held["pending"] == len(self.claimed()) + len(self.crashed())
         jobs = [key async for key in self.redis.scan_iter(KEYS.job("*"))]
         messages = [key async for key in self.redis.scan_iter(KEYS.messages("*"))]
         assert len(jobs) == len(messages) == len(self.all_jobs())
 
+    async def compare_slots(self) -> None:
+        thread_of = {conversation.encode(): thread for thread, conversation in self.conversations.items()}
+        for author in "xy":
+            unslotted = await self.redis.smembers(KEYS.unslotted("slack", author))
+            assert {thread_of[one] for one in unslotted} == set(self.unslotted[author])
+            parked = await self.redis.lrange(KEYS.parked("slack", author), 0, -1)
+            assert [thread_of[one] for one in parked] == self.parked[author]
+            assert not parked or len(unslotted) >= PER_PERSON
+        assert {thread_of[one] for one in await self.redis.zrange(KEYS.slots("server"), 0, -1)} == set(self.slotted)
+        assert [thread_of[one] for one in await self.redis.zrange(KEYS.line("server"), 0, -1)] == [
+            thread for _, thread in self.line
+        ]
+        assert await self.slots.free("server", SLOTS) == SLOTS - len(self.slotted)
+        endless = [key async for key in self.redis.scan_iter(count=1000) if await self.redis.ttl(key) == -1]
+        assert not endless
+
 
 def test_any_order_of_steps_leaves_the_queue_as_the_model(valkey_url: str) -> None:
-    """Whatever listeners and workers do one after the other, jobs, order, turns and the ready stream are as in the
-    model, and an overtaken worker ends nothing."""
+    """Whatever listeners and workers do one after the other, jobs, order, turns, the ready stream, the parked and
+    the slots are as in the model, every key has a lifetime, and an overtaken worker ends nothing."""
     run_state_machine_as_test(
         QueueMachine.on(valkey_url),
         settings=settings(
