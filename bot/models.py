@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -11,13 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.settings import ModelApi, Settings
-from conversation.errors import CorralError, ModelUnavailable
+from conversation.errors import CorralError, ModelError, ModelUnavailable
 from conversation.language_model import LanguageModel
 from conversation.ports import ChatTemplate, ModelCard, Tokenizer
-from conversation.prompts import PromptFormat, template_for
+from conversation.prompts import Llama2Template, PromptFormat, canonical_difference, canonical_text, template_for
 
 if TYPE_CHECKING:
+    from inference.tgi import TgiClient
     from inference.tokenizers import FileTokenizer
+
+log = logging.getLogger(__name__)
 
 # The adapters are imported where they are built: each brings libraries that take a part of a second, and a person
 # waits for the prompt meanwhile.
@@ -31,6 +35,24 @@ async def load_tokenizer(source: str) -> FileTokenizer:
         return await FileTokenizer.load(source)
     except ValueError as exc:
         raise ModelUnavailable(f"MODEL_TOKENIZER: {source}: {exc}") from exc
+
+
+async def compare_with_reference(client: TgiClient, model_id: str) -> None:
+    """Have the server tokenize a dialog whose ids are known, and warn when they are others. Never fails: answers to a
+    slightly wrong prompt are better than none."""
+    try:
+        difference = canonical_difference([token.id for token in await client.tokenize(canonical_text())])
+    except ModelError as error:
+        log.warning("cannot check how the server of %s tokenizes its prompts: %s", model_id, error)
+        return
+    if difference:
+        log.warning(
+            "the server of %s tokenizes prompts differently from Meta's reference code, so answers will be worse: %s. "
+            "Check that MODEL_ID is the model that it serves, and that it serves the model's own tokenizer.json "
+            "(transformers 4's fast tokenizer is exact; slow ones and transformers 5's are not)",
+            model_id,
+            difference,
+        )
 
 
 class ConfiguredModel:
@@ -106,7 +128,10 @@ class ConfiguredModel:
         tokenizer: Tokenizer | None = await self._tokenizer()
         exact = tokenizer is not None
         tokenizer = tokenizer or ServerTokenizer(client.server, TokenizeApi.TGI, f"tgi:{card.model_id}")
-        form = PromptFormat(await self._template(card), tokenizer, form="text", server_adds_bos=True, exact_ids=exact)
+        template = await self._template(card)
+        if isinstance(template, Llama2Template):
+            await compare_with_reference(client, card.model_id)
+        form = PromptFormat(template, tokenizer, form="text", server_adds_bos=True, exact_ids=exact)
         return LanguageModel(card, generator, form, self._server)
 
     async def _completions(self) -> LanguageModel:

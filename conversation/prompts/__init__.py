@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversation.prompts.canonical import canonical_difference, canonical_text
 from conversation.prompts.dialog import check_dialog, read_dialog
 from conversation.prompts.format import PromptFormat
 from conversation.prompts.infill import INFILL_STOP, Hole, infill_prompt, split_hole
@@ -15,6 +16,8 @@ __all__ = [
     "Hole",
     "Llama2Template",
     "PromptFormat",
+    "canonical_difference",
+    "canonical_text",
     "check_dialog",
     "check_infills",
     "infill_prompt",
