@@ -84,20 +84,26 @@ class Delivery:
     async def close(self, ending: Ending, notice: str) -> None:
         """Write the last text with its notice and take away messages that the answer no longer needs.
 
-        Raises LeaseLost; gives up on a platform that keeps refusing, with a log line.
+        Waits for a store that is away, however long: without its end a text would stand there half-written, though the
+        answer is stored as whole later. Gives up on a platform that keeps refusing, with a log line. Raises LeaseLost.
         """
         self._closing = True
         if ending is Ending.REMOVED:
             await self._take_away(0)
             return
         pause_seconds = FIRST_RETRY_SECONDS
-        for attempt in range(1, FINAL_TRIES + 1):
+        refusals = 0
+        while True:
             try:
                 used = await self._write(ending, notice)
                 await self._take_away(used)
                 return
-            except (DeliveryError, StoreUnavailable) as error:
-                if attempt == FINAL_TRIES:
+            except StoreUnavailable as error:
+                log.warning("answer of job %s waits for the store: %s", self._claim.job.id, error)
+                await asyncio.sleep(FIRST_RETRY_SECONDS)
+            except DeliveryError as error:
+                refusals += 1
+                if refusals == FINAL_TRIES:
                     log.error("answer of job %s could not be shown: %s", self._claim.job.id, error)
                     return
                 await asyncio.sleep(error.retry_after_seconds or pause_seconds)
