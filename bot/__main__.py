@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import sys
 from collections.abc import Awaitable, Coroutine
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -16,6 +18,7 @@ from conversation.errors import CorralError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 
 Result = TypeVar("Result")
 
@@ -28,10 +31,12 @@ app = typer.Typer(
 )
 
 
-def _settings() -> Settings:
+def _settings(*, logs_in_file: bool) -> Settings:
+    """The settings, with the logs going where they belong; for a person at a terminal, beside the data."""
     try:
         settings = load_settings()
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        configure_logs(settings.log_level, settings.data_dir / "chat.log" if logs_in_file else None)
     except SettingsError as error:
         _fail(str(error), EXIT_USAGE)
     except OSError as error:
@@ -53,9 +58,7 @@ def chat(
     """Talk to the model in this terminal."""
     from bot.talk import chat as talk
 
-    settings = _settings()
-    configure_logs(settings.log_level, settings.data_dir / "chat.log")
-    _run(talk(settings, thread))
+    _run(talk(_settings(logs_in_file=True), thread))
 
 
 @app.command()
@@ -63,9 +66,10 @@ def ask(question: Annotated[str, typer.Argument(help="What to ask; what is piped
     """Answer one question on stdout; exit code 1 when there is no answer."""
     from bot.talk import ask as talk
 
-    settings = _settings()
-    configure_logs(settings.log_level, settings.data_dir / "chat.log")
-    _run(talk(settings, question))
+    settings = _settings(logs_in_file=True)
+    # Read before anything waits for signals: Ctrl-C ends a read from a pipe that stays open.
+    file = "" if sys.stdin.isatty() else sys.stdin.read(settings.max_input_chars + 1)
+    _run(talk(settings, question, file))
 
 
 @app.command()
@@ -73,9 +77,7 @@ def run(role: Annotated[Role, typer.Option(help="Receive, answer, or both.")] = 
     """Listen on the platforms that have tokens, and answer, until SIGTERM."""
     from bot.service import serve
 
-    settings = _settings()
-    configure_logs(settings.log_level)
-    _run(serve(settings, role))
+    _run(serve(_settings(logs_in_file=False), role))
 
 
 @app.command()
@@ -84,7 +86,7 @@ def render(infill: Annotated[bool, typer.Option("--infill", help='Take {"prefix"
     from bot.render import render_dialog, render_infill
 
     work = render_infill if infill else render_dialog
-    document = asyncio.run(_guarded(work(_settings(), sys.stdin.buffer.read())))
+    document = asyncio.run(_guarded(work(_settings(logs_in_file=False), sys.stdin.buffer.read())))
     sys.stdout.buffer.write(document + b"\n")
 
 
@@ -99,8 +101,8 @@ def settings() -> None:
 def _run(work: Coroutine[Any, Any, int]) -> NoReturn:
     try:
         code = asyncio.run(_guarded(work))
-    except KeyboardInterrupt:
-        code = 130
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = EXIT_INTERRUPTED
     raise typer.Exit(code)
 
 
@@ -112,5 +114,16 @@ async def _guarded(work: Awaitable[Result]) -> Result:
         _fail(str(error), EXIT_FAILED)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the verb that the command line names."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - for the life of the process
+    # Bytes that are no text become the sign for that, instead of an error in the middle of a conversation.
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     app()
+
+
+if __name__ == "__main__":
+    main()

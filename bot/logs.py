@@ -22,15 +22,20 @@ def configure_logs(level: str, file: Path | None = None) -> None:
     if file is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
+        file.touch(mode=0o600)  # before anything is in it
         handler = logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1, encoding="utf-8")
     for_people = file is not None or sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=file is None) if for_people else structlog.processors.JSONRenderer()
+        # Plain tracebacks: the default shows local variables, which are people's questions and our secrets.
+        structlog.dev.ConsoleRenderer(colors=file is None, exception_formatter=structlog.dev.plain_traceback)
+        if for_people
+        else structlog.processors.JSONRenderer()
     )
     steps: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if not for_people:
         steps.append(structlog.processors.format_exc_info)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=[*steps, renderer]))
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, must not fill the terminal
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -61,7 +61,14 @@ async def serve(settings: Settings, role: Role) -> int:
         house.model.begin()
         sinks: dict[str, ReplySink] = {"terminal": TerminalReplies(house.screen)}
         checks = {"store": Check(house.redis.ping), "model": Check(house.model.ready, vital=False)}
-        port = await stack.enter_async_context(serve_health(settings.http_host, settings.http_port, checks))
+        try:
+            port = await stack.enter_async_context(serve_health(settings.http_host, settings.http_port, checks))
+        except OSError as error:
+            sys.stderr.write(
+                f"HTTP_PORT: cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}. "
+                "Set another, or 0 for a free one.\n"
+            )
+            return EXIT_USAGE
         await stack.enter_async_context(working(build_worker(house, sinks, settings.drain_seconds), on_failure))
         log.info("ready: answering %s, health on http://%s:%d/readyz", ", ".join(sinks), settings.http_host, port)
         await ending.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import sys
 import uuid
 from collections.abc import AsyncIterator
@@ -20,6 +21,8 @@ from adapters.terminal.prompt import LineSource, PersonAtTerminal, Pipe
 from adapters.terminal.replies import TerminalReplies
 from bot.settings import ModelApi, Settings
 from bot.wiring import House, build_worker, open_house, working
+from conversation.errors import StoreUnavailable
+from conversation.intake import storable
 
 _DEMO = (
     "The model here is SmolLM2-135M-Instruct, a small demo: it shows how this works, not how well. For a real one, "
@@ -29,6 +32,8 @@ _DEMO = (
 _HINT = "Type a question; /help tells the rest."
 
 EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
 
 # Loading a model takes all of the processor for a second: the prompt is drawn before that, not after.
 PROMPT_FIRST_SECONDS = 0.3
@@ -37,8 +42,12 @@ PROMPT_FIRST_SECONDS = 0.3
 async def chat(settings: Settings, thread_name: str) -> int:
     """Talk until the input ends. An answer that is being written then goes on at the next start."""
     is_person = sys.stdin.isatty() and sys.stdout.isatty()
-    async with _thread(settings, thread_name) as (house, thread, interrupts):
-        lines: LineSource = PersonAtTerminal(settings.data_dir / "chat-history") if is_person else Pipe()
+    async with _thread(settings, storable(thread_name)) as (house, thread, interrupts):
+        lines: LineSource = (
+            PersonAtTerminal(settings.data_dir / "chat-history")
+            if is_person
+            else Pipe(sys.stdin, settings.max_input_chars)
+        )
         asyncio.get_running_loop().call_later(PROMPT_FIRST_SECONDS, house.model.begin)
         demo = f"{_DEMO}\n" if settings.api is ModelApi.EMBEDDED and settings.model_id is None else ""
         with suppress(asyncio.CancelledError):
@@ -46,25 +55,43 @@ async def chat(settings: Settings, thread_name: str) -> int:
     return EXIT_OK
 
 
-async def ask(settings: Settings, question: str) -> int:
-    """Answer one question on stdout, in a thread of its own; what is piped in is a file beside it."""
-    if not sys.stdin.isatty() and (content := sys.stdin.read(settings.max_input_chars + 1)).strip():
-        question = with_file(question, "stdin", content)
+async def ask(settings: Settings, question: str, file: str) -> int:
+    """Answer one question on stdout, in a thread of its own; `file`, what was piped in, goes with it."""
+    if file.strip():
+        question = with_file(question, "stdin", file)
+    if not question.strip():
+        sys.stderr.write('Nothing is asked. Usage: python -m bot ask "how do I ...?"\n')
+        return EXIT_USAGE
     async with _thread(settings, f"ask-{uuid.uuid4().hex}") as (_, thread, interrupts):
         return await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts)
 
 
 @asynccontextmanager
 async def _thread(settings: Settings, name: str) -> AsyncIterator[tuple[House, TerminalThread, Interrupts]]:
-    """A thread with a worker behind it. Signals end the inside in order; a running answer is handed over."""
+    """A thread with a worker behind it. Signals end the inside in order; a running answer is handed over.
+
+    Raises StoreUnavailable when the worker died meanwhile: nobody would answer any more."""
     main = asyncio.current_task()
     assert main is not None
+    failed = asyncio.Event()
+
+    def on_failure() -> None:
+        failed.set()
+        main.cancel()
+
     interrupts = Interrupts(main.cancel)
     async with open_house(settings) as house:
         worker = build_worker(house, {"terminal": TerminalReplies(house.screen)}, drain_seconds=0)
-        thread = TerminalThread(
-            thread_id(getpass.getuser(), name), house.intake, house.inbox, house.screen, house.threads
-        )
+        thread = TerminalThread(thread_id(_user(), name), house.intake, house.inbox, house.screen, house.threads)
         with interrupts.installed():
-            async with working(worker, main.cancel):
+            async with working(worker, on_failure):
                 yield house, thread, interrupts
+    if failed.is_set():
+        raise StoreUnavailable("this program cannot answer any more; the reason is at the end of chat.log in DATA_DIR")
+
+
+def _user() -> str:
+    try:
+        return storable(getpass.getuser())
+    except (KeyError, OSError):  # a container that runs as a number without a name
+        return str(os.getuid())

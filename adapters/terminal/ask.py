@@ -8,7 +8,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from adapters.terminal.formatting import MarkdownStream
+from adapters.terminal.formatting import BEGUN_ANEW, MarkdownStream
 from adapters.terminal.interrupts import Interrupts
 from adapters.terminal.listener import TerminalThread, View
 from conversation.errors import CorralError
@@ -56,13 +56,16 @@ async def _render(thread: TerminalThread, job_id: str, out: TextIO) -> View:
 
 
 async def _write_plain(thread: TerminalThread, job_id: str, out: TextIO) -> View:
-    view, written = View(), 0
+    view, written = View(), ""
     async with aclosing(thread.watch(job_id)) as views:
         async for view in views:
-            out.write(view.text[written:])
+            if not view.text.startswith(written):
+                out.write(f"\n{BEGUN_ANEW}\n")
+                written = ""
+            out.write(view.text[len(written) :])
             out.flush()
-            written = max(written, len(view.text))
-    if written and not view.text.endswith("\n"):
+            written = view.text
+    if written and not written.endswith("\n"):
         out.write("\n")
         out.flush()
     return view

@@ -42,7 +42,10 @@ class Chat:
             if line is None or line.strip() in {"/quit", "/exit"}:
                 return
             if line.strip():
-                await self._handle(line)
+                try:
+                    await self._handle(line)
+                except CorralError as error:  # such as a store that is away: what was typed next may work again
+                    self._say(error.user_notice)
 
     async def _handle(self, line: str) -> None:
         match line.strip():
@@ -59,11 +62,7 @@ class Chat:
                 await self._ask(line)
 
     async def _ask(self, text: str, command: Command = Command.ASK) -> None:
-        try:
-            job_id = await self._thread.send(text, command)
-        except CorralError as error:
-            self._say(error.user_notice)
-            return
+        job_id = await self._thread.send(text, command)
         if job_id is not None:
             await self._show_answer(job_id)
 
@@ -98,6 +97,9 @@ class Chat:
                 self._console.print(render(harmless(turns[-1].text.strip())))
                 if turns[-1].ending not in {Ending.COMPLETE, None}:
                     self._say(f"({turns[-1].ending}; /continue goes on)")
+            else:
+                self._say("(not answered; /continue asks again)")
+            self._console.print()
         for job in await self._thread.pending():
             self._say("Going on with what was not answered yet:")
             for message in job.messages:

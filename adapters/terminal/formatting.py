@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 from types import TracebackType
+from typing import ClassVar
 
 from markdown_it import MarkdownIt
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
-from rich.markdown import Markdown
+from rich.markdown import CodeBlock, Markdown, MarkdownElement
 from rich.segment import Segment as RichSegment
-from rich.spinner import Spinner
+from rich.syntax import Syntax
 from rich.text import Text
 
-# What a model writes must not move the cursor or set the window's title: all controls but tab and line feed go.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-REFRESH_PER_SECOND = 15
+# What a model writes must not move the cursor, set the window's title or turn the line's direction: all controls but
+# tab and line feed go. The two other line ends of Unicode become the ordinary one.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LINE_ENDS = re.compile("[\u2028\u2029]")
+BEGUN_ANEW = "(The question changed; the answer begins anew.)"
 
 
 def harmless(text: str) -> str:
     """The text without control characters."""
-    return _CONTROLS.sub("", text)
+    return _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
 
 
 def finished_length(text: str) -> int:
@@ -31,8 +34,7 @@ def finished_length(text: str) -> int:
     ]
     if len(starts) < 2:
         return 0
-    lines = text.splitlines(keepends=True)
-    return sum(len(line) for line in lines[: starts[-1]])
+    return sum(len(line) + 1 for line in text.split("\n")[: starts[-1]])
 
 
 class _Tail:
@@ -48,9 +50,27 @@ class _Tail:
             yield RichSegment.line()
 
 
+class _CodeBlock(CodeBlock):
+    """Without the blank lines that would come on top of those between blocks."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = str(self.text).rstrip()
+        yield Syntax(code, self.lexer_name, theme=self.theme, word_wrap=True, padding=(0, 1))
+
+
+class _Answer(Markdown):
+    """Markdown whose links show where they lead: a terminal would hide it behind the text."""
+
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+        **Markdown.elements,
+        "fence": _CodeBlock,
+        "code_block": _CodeBlock,
+    }
+
+
 def render(text: str) -> Markdown:
     """A whole Markdown text."""
-    return Markdown(text, code_theme="ansi_dark")
+    return _Answer(text, code_theme="ansi_dark", hyperlinks=False)
 
 
 class MarkdownStream:
@@ -58,8 +78,9 @@ class MarkdownStream:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._printed = 0  # characters
-        self._live = Live(console=console, refresh_per_second=REFRESH_PER_SECOND, transient=True)
+        self._printed = ""
+        # Painted by `show` alone: rich's own refreshing thread can write between our lines, and a block stands twice.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> MarkdownStream:
         self._live.start()
@@ -72,20 +93,29 @@ class MarkdownStream:
 
     def show(self, text: str, status: str = "") -> None:
         """Bring the display up to the whole answer so far, with a status line while something is awaited."""
-        text = harmless(text)
-        rest = text[self._printed :]
-        if finished := finished_length(rest):
+        rest = self._rest(text)
+        finished = finished_length(rest)
+        tail = rest[finished:]
+        waiting = Text(status, style="dim")
+        # The tail first: printing paints it anew below what it prints.
+        self._live.update(Group(_Tail(tail), waiting) if tail.strip() else waiting, refresh=not finished)
+        if finished:
             self._live.console.print(render(rest[:finished]), Text(""))
-            self._printed += finished
-            rest = rest[finished:]
-        waiting = Spinner("dots", Text(status, style="dim")) if status else Text("")
-        self._live.update(Group(_Tail(rest), waiting) if rest.strip() else waiting)
+            self._printed += rest[:finished]
 
     def end(self, text: str, notice: str) -> None:
         """Print what is left, and the notice set apart from it."""
         self._live.update(Text(""))
-        if rest := harmless(text)[self._printed :].strip("\n"):
+        if rest := self._rest(text).strip("\n"):
             self._console.print(render(rest))
         if notice:
             self._console.print(Text(notice, style="dim italic"))
         self._console.print()
+
+    def _rest(self, text: str) -> str:
+        """What is not printed for good yet. Of an answer that was restarted that is all of it."""
+        text = harmless(text)
+        if not text.startswith(self._printed):
+            self._console.print(Text(BEGUN_ANEW, style="dim italic"))
+            self._printed = ""
+        return text[len(self._printed) :]

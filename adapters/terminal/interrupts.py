@@ -14,7 +14,8 @@ class Interrupts:
     """Turns SIGINT, SIGTERM and SIGHUP into one of two things, at any moment of the program."""
 
     def __init__(self, end: Callable[[], object]) -> None:
-        self._end = end
+        self._end_once = end
+        self._ending = False
         self._stop: Callable[[], object] | None = None
 
     @contextmanager
@@ -42,6 +43,12 @@ class Interrupts:
     def _on_interrupt(self) -> None:
         stop, self._stop = self._stop, None
         (stop or self._end)()
+
+    def _end(self) -> None:
+        # Signals come in pairs (to the process and to its group): a second one must not cut the tidying short.
+        if not self._ending:
+            self._ending = True
+            self._end_once()
 
 
 @contextmanager

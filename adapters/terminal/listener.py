@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from adapters.terminal.events import inbound
 from adapters.terminal.screen import STATUS_ID, Screen, ScreenMessage
+from conversation.errors import StoreUnavailable
 from conversation.intake import Intake, Stopped
 from conversation.model import Command, Ending, Job, ThreadId, Turn
+
+# How often it is asked whether an answer that says nothing is still in the making.
+SETTLED_CHECK_SECONDS = 2.0
+NEVER_SHOWN = "The end of this answer could not be shown here. Start chat again to see it."
 
 
 class Desk(Protocol):
@@ -47,6 +53,18 @@ class View:
     notice: str = ""
     ending: str = ""  # not empty: nothing follows
 
+    def after(self, record: Mapping[str, object], job_id: str) -> View:
+        """The view of this job's answer when the screen has changed so."""
+        message = ScreenMessage.from_record(record)
+        if message.id == STATUS_ID:
+            is_ours = not message.deleted and message.job_id == job_id
+            return replace(self, status=message.text if is_ours else "")
+        if message.deleted and message.id.startswith(f"{job_id}:"):
+            return View(ending=Ending.REMOVED.value)
+        if message.job_id != job_id:
+            return self
+        return View(message.text, self.status, message.notice, message.ending)
+
 
 class TerminalThread:
     """Sends into one thread and watches its answers. Several terminals may hold the same one."""
@@ -66,20 +84,35 @@ class TerminalThread:
         """The answer's states until it ends. Ends at once for an answer that ended already."""
         conversation_id = await self._conversation()
         view = View()
-        async with aclosing(self._screen.follow(conversation_id)) as records:
-            async for record in records:
-                message = ScreenMessage.from_record(record)
-                if message.id == STATUS_ID:
-                    is_ours = not message.deleted and message.job_id == job_id
-                    view = View(view.text, message.text if is_ours else "", view.notice, view.ending)
-                elif message.deleted and message.id.startswith(f"{job_id}:"):
-                    view = View(ending=Ending.REMOVED.value)
-                elif message.job_id != job_id:
-                    continue
-                else:
-                    view = View(message.text, view.status, message.notice, message.ending)
-                yield view
-                if view.ending:
+        settled = asyncio.create_task(self._until_settled(conversation_id, job_id), name=f"settled {job_id}")
+        try:
+            async with aclosing(self._screen.follow(conversation_id)) as records:
+                while not view.ending:
+                    change = asyncio.ensure_future(anext(records))
+                    try:
+                        await asyncio.wait({change, settled}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        if not change.done():  # a generator that still runs cannot be closed
+                            change.cancel()
+                            await asyncio.wait({change})
+                    if change.cancelled():
+                        break  # the job is over, and its end may have come to the screen in the same moment
+                    changed = view.after(change.result(), job_id)
+                    if changed != view:
+                        view = changed
+                        yield view
+        finally:
+            settled.cancel()
+        if not view.ending:
+            for record in await self._screen.read(conversation_id):
+                view = view.after(record, job_id)
+            yield view if view.ending else replace(view, ending=Ending.FAILED.value, notice=NEVER_SHOWN)
+
+    async def _until_settled(self, conversation_id: str, job_id: str) -> None:
+        while True:
+            await asyncio.sleep(SETTLED_CHECK_SECONDS)
+            with suppress(StoreUnavailable):
+                if all(job.id != job_id for job in await self._desk.pending(conversation_id)):
                     return
 
     async def stop(self, job_id: str) -> bool:
@@ -105,5 +138,5 @@ class TerminalThread:
     async def _conversation(self) -> str:
         conversation_id = await self._desk.conversation(self._address)
         if conversation_id is None:
-            raise LookupError(f"nothing was ever accepted at {self._address}")
+            raise StoreUnavailable(f"nothing is known of {self._address}: the store was emptied")
         return conversation_id

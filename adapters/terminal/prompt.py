@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -51,18 +50,24 @@ class PersonAtTerminal:
 
     async def read(self) -> str | None:
         """See LineSource.read."""
-        try:
-            with patch_stdout(raw=True):
-                return await self._session.prompt_async(ANSI(PROMPT), handle_sigint=False)
-        except EOFError:
-            return None
+        while True:
+            try:
+                with patch_stdout(raw=True):
+                    return await self._session.prompt_async(ANSI(PROMPT), handle_sigint=False)
+            except EOFError:
+                return None
+            except KeyboardInterrupt:
+                if not self._session.default_buffer.text:
+                    raise
+                # As in a shell: the draft goes, the program stays.
 
 
 class Pipe:
     """One message a line. Read in a daemon thread: a pipe that never ends must not keep the program from ending."""
 
-    def __init__(self, stream: TextIO = sys.stdin) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, max_chars: int) -> None:
+        """`max_chars` bounds what is read of a line; a longer one is refused by the intake, as any long message."""
+        self._stream, self._max_chars = stream, max_chars
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._wanted = threading.Semaphore(0)  # read on demand only, so that memory stays bounded
         self._thread: threading.Thread | None = None
@@ -79,7 +84,10 @@ class Pipe:
     def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             self._wanted.acquire()
-            line = self._stream.readline()
+            line = self._stream.readline(self._max_chars + 1)
+            rest = line
+            while rest and not rest.endswith("\n"):
+                rest = self._stream.readline(self._max_chars)
             loop.call_soon_threadsafe(self._lines.put_nowait, line.rstrip("\n") if line else None)
             if not line:
                 return

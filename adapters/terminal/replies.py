@@ -12,7 +12,7 @@ class TerminalReplies:
     """A ReplySink whose message ids are the segments' keys, so that every write is repeatable."""
 
     message_limit = 10_000_000  # a terminal has none
-    edit_interval_seconds = 0.03  # about what an eye can follow; the store takes far more
+    edit_interval_seconds = 0.06  # about what an eye can follow; the store takes far more
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen

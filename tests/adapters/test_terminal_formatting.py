@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from adapters.terminal.formatting import MarkdownStream, finished_length, harmless
+from adapters.terminal.formatting import BEGUN_ANEW, MarkdownStream, finished_length, harmless
 
 ANSWER = """Use `sorted`:
 
@@ -95,3 +95,21 @@ def test_a_status_leaves_no_trace() -> None:
 def test_the_notice_comes_last() -> None:
     """Our own sentence stands below the model's words."""
     assert screen_after([("text", "")], "Stopped.")[-1] == "Stopped."
+
+
+def test_a_restarted_answer_is_not_mixed_with_the_old_one() -> None:
+    """What was printed of the old one stays; the new one is whole below it."""
+    seen = screen_after([("Old one.\n\nOld two.\n\nOld three.", ""), ("New", ""), ("New one.\n\nNew two.", "")])
+    assert "\n".join(seen[-3:]) == "New one.\n\nNew two."
+    assert BEGUN_ANEW in seen
+
+
+def test_unicode_line_ends_do_not_double_a_block() -> None:
+    """Markdown knows one line end; Python's splitlines knows more."""
+    seen = screen_after([("```\nprint(1)\u2028print(2)\n```\n\nend", "")])
+    assert [line.strip() for line in seen if line.strip()] == ["print(1)", "print(2)", "end"]
+
+
+def test_a_link_shows_where_it_leads() -> None:
+    """Its text may name another host."""
+    assert "evil.example" in "".join(screen_after([("[bank.example](http://evil.example/x)", "")]))
