@@ -3,11 +3,10 @@
 local conversation, job, fence = ARGV[1], ARGV[2], ARGV[3]
 if settled(conversation, fence, 'release') then return 'done' end
 if not owns(conversation, job, fence) then return 'lost' end
-local person = settle(conversation, fence, 'release')
+settle(conversation, fence, 'release')
 if tonumber(redis.call('HGET', key('job', job), 'attempts')) > 0 then
   redis.call('HINCRBY', key('job', job), 'attempts', -1)
 end
 announce(conversation, true)
-if person then promote(person) end
 touch(conversation)
 return 'done'

@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from conversation.errors import LeaseLost
 from conversation.model import Checkpoint, Claim, Command, Ending, InboundMessage, StopReason
@@ -141,6 +148,12 @@ class QueueMachine(RuleBasedStateMachine):
         self.announce(thread)
 
     # --- listeners
+    @initialize()
+    def one_person_asks_in_four_threads(self) -> None:
+        """So that some of them are parked when the other steps come."""
+        for thread in "abcd":
+            self.accept(thread, "x", Command.ASK)
+
     @rule(thread=st.sampled_from("abcdef"), author=st.sampled_from("xy"), command=st.sampled_from(Command))
     def accept(self, thread: str, author: str, command: Command) -> None:
         jobs = self.threads.setdefault(thread, [])
