@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from conversation.errors import CorralError, DeliveryError
@@ -23,6 +23,8 @@ class ScriptedModel:
     slots: int = 16
     prompts: list[str] = field(default_factory=list)
     open_streams: int = 0
+    most_open: int = 0  # streams that were open at once
+    before_words: Callable[[str], Awaitable[object]] | None = None  # waited for after a question is taken
     failures: deque[CorralError] = field(default_factory=deque)  # raised in place of the next streams
     cuts: deque[tuple[int, CorralError]] = field(default_factory=deque)  # (after so many pieces, what is raised)
     gates: dict[int, asyncio.Event] = field(default_factory=dict)  # words said before waiting for this event
@@ -44,7 +46,10 @@ class ScriptedModel:
         pieces = [f" {word}" for word in self.answer(question).split(" ")]
         said = len(partial.split(" ")) - 1 if partial else 0
         self.open_streams += 1
+        self.most_open = max(self.most_open, self.open_streams)
         try:
+            if self.before_words is not None:
+                await self.before_words(question)
             for count, piece in enumerate(pieces[said:], start=1):
                 if cut is not None and count > cut[0]:
                     raise cut[1]
@@ -75,6 +80,7 @@ class RecordingPlatform:
     keys: dict[str, str] = field(default_factory=dict)  # message id -> the segment's key it carries
     writes: list[str] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
+    said: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # the same, by question
     failures: deque[DeliveryError] = field(default_factory=deque)  # of the next posts; an uncertain one is stored
 
     async def find(self, job: Job, segment: Segment) -> str | None:
@@ -108,6 +114,7 @@ class RecordingPlatform:
     async def status(self, job: Job, text: str) -> None:
         """See ReplySink.status."""
         self.statuses.append(text)
+        self.said[job.messages[-1].text].append(text)
 
     @property
     def texts(self) -> list[str]:

@@ -40,6 +40,7 @@ class Town:
     model: ScriptedModel = field(default_factory=ScriptedModel)
     platform: RecordingPlatform = field(default_factory=RecordingPlatform)
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
+    _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def queue(self) -> RedisJobs:
@@ -51,18 +52,26 @@ class Town:
         return RedisSlots(self.redis, self.keys, lease_seconds=LEASE_SECONDS)
 
     @asynccontextmanager
-    async def worker(self, *, drain_seconds: float = 5.0) -> AsyncIterator[Worker]:
+    async def worker(self, *, drain_seconds: float = 5.0, concurrency: int = 8) -> AsyncIterator[Worker]:
         """A worker that is at work inside, and drains at the end."""
         queue = self.queue()
         manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners, self.slots())
-        worker = Worker(queue, manager, concurrency=8, max_attempts=queue.max_attempts, drain_seconds=drain_seconds)
+        worker = Worker(
+            queue, manager, concurrency=concurrency, max_attempts=queue.max_attempts, drain_seconds=drain_seconds
+        )
         stopping = asyncio.Event()
+        self._stopping.append(stopping)
         task = asyncio.create_task(worker.run(stopping))
         try:
             yield worker
         finally:
             stopping.set()
             await asyncio.wait_for(task, 20)
+
+    def end_workers(self) -> None:
+        """What SIGTERM does: they begin to drain."""
+        for stopping in self._stopping:
+            stopping.set()
 
     @asynccontextmanager
     async def crashing_worker(self) -> AsyncIterator[None]:
