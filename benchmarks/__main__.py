@@ -1,17 +1,92 @@
-"""`make bench`: every benchmark, one after the other; exit code 1 when one misses its bar."""
+"""`make bench`: every benchmark, one after the other, each in a process of its own; with `--write` also
+docs/benchmarks.md and its plots.
+
+Exit code 1 when a bar was missed; 2, and nothing is written, when a benchmark failed.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import argparse
+import os
+import pickle
+import signal
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
-from benchmarks import prefix_reuse
+from benchmarks import machine, plots
+from benchmarks.report import Section, markdown
+
+# In the order of the page; each with the seconds that it may take, on a slow machine, before it counts as failed.
+BENCHMARKS = {
+    "queue": 90,
+    "start": 60,
+    "takeover": 120,
+    "memory": 90,
+    "model_client": 120,
+    "streams": 120,
+    "cached_tokens": 300,
+    "prefix_reuse": 180,
+}
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def main() -> int:
-    """Run them with their defaults."""
-    print("== How much of a thread's prompts a server's prefix cache can reuse (python -m benchmarks.prefix_reuse)")
-    return asyncio.run(prefix_reuse.main(threads=40))
+    """Measure everything."""
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    arguments.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its plots")
+    write: bool = arguments.parse_args().write
+    described, started = machine.describe(), time.monotonic()
+    sections = []
+    for name, seconds in BENCHMARKS.items():
+        section = _measured(name, seconds)
+        if section is None:
+            return 2
+        sections.append(section)
+    if write:
+        _write(sections, described, time.monotonic() - started)
+    return 0 if all(section.met for section in sections) else 1
+
+
+def _measured(name: str, seconds: int) -> Section | None:
+    """What `python -m benchmarks.<name>` finds, and prints itself; None when it fails or does not end."""
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "section"
+        command = [sys.executable, "-m", f"benchmarks.{name}", "--out", str(out)]
+        with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
+            try:
+                process.wait(seconds)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                # With the servers and workers that it started.
+                os.killpg(process.pid, signal.SIGKILL)
+                print(f"benchmarks.{name} was ended after {seconds} s or by you", file=sys.stderr)
+                return None
+        if not out.exists():
+            print(f"benchmarks.{name} failed", file=sys.stderr)
+            return None
+        section: Section = pickle.loads(out.read_bytes())
+        return section
+
+
+def _write(sections: Sequence[Section], described: str, seconds: float) -> None:
+    parts = [
+        "# Benchmarks\n\nWritten by `make bench`; what is changed here by hand is lost. Every figure stands beside a "
+        "reference of the same run: the ratios count, the absolute numbers are this machine's. Each section's command "
+        f"measures it alone. This run took {seconds / 60:.0f} minutes.\n\n{described}"
+    ]
+    for section in sections:
+        images = [plots.draw(plot, DOCS) for plot in section.plots]
+        pictures = "".join(f"\n![{' and '.join(_titles(path, section))}]({path.name})\n" for path in images)
+        parts.append(markdown(section) + pictures)
+    (DOCS / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _titles(path: Path, section: Section) -> list[str]:
+    return [panel.title for plot in section.plots if plot.name == path.stem for panel in plot.panels]
 
 
 if __name__ == "__main__":
