@@ -174,7 +174,7 @@ class ModelServer:
             async with asyncio.timeout_at(deadline):
                 return await self._send("POST", path, body, accept="text/event-stream")
         except TimeoutError as exc:
-            raise ModelUnavailable(f"no answer from {self.base_url} in time: {exc or 'silence'}") from exc
+            raise ModelUnavailable(f"no answer from {self.base_url} in time: {str(exc) or 'silence'}") from exc
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
             raise ModelUnavailable(f"cannot reach {self.base_url}: {exc}") from exc
 

@@ -88,21 +88,46 @@ async def test_tokens_come_with_the_one_that_the_server_adds(client: TgiClient) 
     ]
 
 
+HEALTHY = {
+    "the end token, which is special": Behaviour(text=" größer 日本 🎉 naïve\n```py\nx = '\\n'\n```"),
+    "the allowance": Behaviour(end=False),
+    "a stop string": Behaviour(text=" the list zzz index"),
+    "special tokens in the middle": Behaviour(text=" the list", special_after=1),
+    "no space after data:": Behaviour(space_after_data=False),
+    "byte by byte": Behaviour(chunk_bytes=1),
+    "keep-alives in between": Behaviour(token_delay=0.005, keep_alive_every=0.002),
+    "no text at all": Behaviour(text=""),
+}
+
+
 @pytest.mark.filterwarnings("ignore:The `dict` method:DeprecationWarning")
-async def test_our_client_gives_what_the_packages_own_does(far: TgiServer, client: TgiClient) -> None:
-    """Token by token and in one piece, the same types with the same content as the stock client's."""
+@pytest.mark.parametrize("name", HEALTHY)
+async def test_our_client_gives_what_the_packages_own_does(far: TgiServer, client: TgiClient, name: str) -> None:
+    """On healthy streams every response equals the stock client's, field by field, and so does what was sent."""
+    far.behaviour = HEALTHY[name]
     stock = StockClient(far.url)
-    asked: dict[str, Any] = {"max_new_tokens": 12, "stop_sequences": ["zzz"], "seed": 3}
+    asked: dict[str, Any] = {"max_new_tokens": 60, "stop_sequences": ["zzz"], "seed": 3}
     theirs = [response async for response in stock.generate_stream(PROMPT, **asked)]
     ours = [response async for response in client.generate_stream(PROMPT, **asked)]
     assert ours == theirs
+    assert theirs[-1].details is not None
     assert far.requests[0]["inputs"] == far.requests[1]["inputs"]
     sent, by_stock = far.requests[1]["parameters"], far.requests[0]["parameters"]
     assert sent == {name: value for name, value in by_stock.items() if value is not None}
-    async with TgiServer() as one:
-        ours_at_once = await TgiClient(one.url).generate(PROMPT, max_new_tokens=12)
-        assert ours_at_once.generated_text == theirs[-1].generated_text
-        assert ours_at_once.details.generated_tokens == 12
+    # And what the port makes of them is their text, without the special tokens and from the stop string on.
+    pieces = await ask(client, Sampling(60, temperature=0, stop=("zzz",), seed=3))
+    text = "".join(response.token.text for response in theirs if not response.token.special)
+    assert "".join(pieces) == text.partition("zzz")[0]
+    assert theirs[-1].generated_text == text
+
+
+@pytest.mark.filterwarnings("ignore:The `dict` method:DeprecationWarning")
+async def test_an_answer_in_one_piece_is_the_packages_as_well(far: TgiServer, client: TgiClient) -> None:
+    """POST /generate, with its details and tokens."""
+    theirs = await StockClient(far.url).generate(PROMPT, max_new_tokens=12)
+    ours = await client.generate(PROMPT, max_new_tokens=12)
+    assert ours == theirs
+    assert ours.details.generated_tokens == 12
 
 
 async def test_the_packages_error_is_the_cause_of_ours(far: TgiServer, client: TgiClient) -> None:

@@ -178,6 +178,16 @@ async def test_what_is_no_http_is_no_server(answer: bytes) -> None:
     assert type(error) is ModelUnavailable
 
 
+async def test_a_server_that_takes_questions_and_says_nothing_is_given_up() -> None:
+    """Not even a status line within the time for a first token: the model is not there, and its connection is
+    closed."""
+    async with serving([], hold=True) as far:
+        _, error = await read(far, replace(QUICK, first_token=0.3))
+        await until("the server sees its client gone", far.left.is_set)
+    assert type(error) is ModelUnavailable
+    assert "silence" in str(error)
+
+
 async def test_a_key_that_is_refused_with_an_empty_body_is_told_in_words() -> None:
     """TGI's 401 has no body and no type; the error says what to set all the same."""
     async with serving([b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"], hold=True) as far:

@@ -52,9 +52,9 @@ class TgiServer(ModelWebServer):
 
     async def _generate_either(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        return await (self._generate_stream if body.get("stream") else self._generate)(request)
+        return await (self._generate_stream(request) if body.get("stream") else self._generate(request, as_list=True))
 
-    async def _generate(self, request: web.Request) -> web.StreamResponse:
+    async def _generate(self, request: web.Request, *, as_list: bool = False) -> web.StreamResponse:
         body = await request.json()
         self.seen(request, body)
         if refusal := self.refusal():
@@ -70,7 +70,8 @@ class TgiServer(ModelWebServer):
             "tokens": [_token(token) for token, _ in made],
         }
         text = "".join(token.text for token, _ in made if not token.special)
-        return web.json_response({"generated_text": text, "details": details})
+        answer = {"generated_text": text, "details": details}
+        return web.json_response([answer] if as_list else answer)  # a list at `/` (compat_generate)
 
     async def _frames(self, body: dict[str, Any]) -> AsyncIterator[str]:
         text = ""
