@@ -32,7 +32,8 @@ QUESTION = [Message(Role.USER, "How do I read a file?")]
 # Words of one token, and characters of one, two, three and four.
 WHOLE = " the file is naïve\n```\nx = ['ö☃🎉']\n```"
 TOKENS = list(tokens_of(WHOLE))
-QUICK = Timeouts(connect=2.0, first_token=0.4, between_tokens=0.25, request=5.0)
+# Only where silence is the fault: on a busy machine a healthy server can be silent for so long.
+QUICK = Timeouts(first_token=0.4, between_tokens=0.25)
 GREEDY = Sampling(max_new_tokens=200, temperature=0.0)
 
 
@@ -90,12 +91,12 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 async def _line(kind: str, url: str, far: ModelWebServer) -> Line:
     far.model = OneAnswer()
     if kind == "tgi":
-        client = TgiClient(url, timeouts=QUICK)
+        client = TgiClient(url)
         generator = TgiGenerator(client)
         tokenizer = ServerTokenizer(client.server, TokenizeApi.TGI, "toy")
         prompts = PromptFormat(Llama2Template(), tokenizer, "text", server_adds_bos=True, exact_ids=False)
         return Line(far, LanguageModel(await generator.card(), generator, prompts), client.server)
-    server = ModelServer(url, timeouts=QUICK)
+    server = ModelServer(url)
     other = CompletionsGenerator(server)
     prompts = PromptFormat(
         Llama2Template(), ServerTokenizer(server, TokenizeApi.LLAMA_CPP, "toy"), "ids", server_adds_bos=True
@@ -153,6 +154,7 @@ async def test_a_text_prompt_is_gone_on_with_to_the_letter(tgi: Line) -> None:
 @pytest.mark.parametrize("n", [0, 1, 9])
 async def test_an_answer_goes_on_after_a_stall(line: Line, n: int) -> None:
     """A server that sends keep-alives but no tokens is left, sees that, and is asked to go on."""
+    line.server.timeouts = QUICK
     line.fail_once(stall_after=n, keep_alive_every=0.02)
     draft = Draft()
     assert await line.ask(draft) is Ending.COMPLETE
@@ -323,7 +325,6 @@ async def test_the_server_sees_at_once_that_an_answer_was_stopped(
     line: Line, pace: dict[str, Any], tokens_before: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Cancelling the answer closes its connection, which is how a server learns to stop; the time is printed."""
-    line.server.timeouts = Timeouts(first_token=60.0, between_tokens=60.0)
     await line.model.format.build(QUESTION)  # what the server's slow tokenizer says is remembered
     clock = asyncio.get_running_loop().time
     delays: list[float] = []
