@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -51,14 +51,27 @@ class Frames:
     this one.
     """
 
-    __slots__ = ("_clock", "_content", "_deadline", "_ended", "_limit", "_ready", "_sse", "_timeouts")
+    __slots__ = (
+        "_content",
+        "_deadline",
+        "_ended",
+        "_limit",
+        "_loop",
+        "_reading",
+        "_ready",
+        "_sse",
+        "_timeouts",
+        "_timer",
+    )
 
     def __init__(self, content: aiohttp.StreamReader, timeouts: Timeouts, deadline: float) -> None:
         self._content = content
         self._timeouts = timeouts
         self._deadline = deadline
         self._limit = timeouts.first_token
-        self._clock = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._reading = False
         self._sse = SseReader()
         self._ready: deque[bytes] = deque()
         self._ended = False
@@ -67,13 +80,15 @@ class Frames:
         """A token came. Called when its reader is ready for the next one, which then has `between_tokens` seconds: the
         time that the reader itself took is not held against the server."""
         self._limit = self._timeouts.between_tokens
-        self._deadline = self._clock() + self._limit
+        self._deadline = self._loop.time() + self._limit
+        if self._timer is not None and self._deadline < self._timer.when():  # after the first token, most often
+            self._set_timer()
 
     async def finish(self) -> list[bytes]:
         """The answer is complete: read to the stream's end, so that its connection can serve the next question, and
         give the payloads that still came. A failure no longer matters, and a server that does not end its stream soon
         loses the connection."""
-        deadline = self._clock() + DRAIN_SECONDS
+        deadline = self._loop.time() + DRAIN_SECONDS
         rest: list[bytes] = []
         try:
             async with asyncio.timeout_at(deadline):
@@ -82,6 +97,12 @@ class Frames:
         except (StopAsyncIteration, TimeoutError, ModelError):
             self._ended = True
         return rest
+
+    def close(self) -> None:
+        """Nothing more will be read."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def __aiter__(self) -> Frames:
         return self
@@ -96,16 +117,35 @@ class Frames:
         return self._ready.popleft()
 
     async def _fill(self) -> None:
+        if self._timer is None:
+            self._set_timer()
+        self._reading = True
         try:
-            async with asyncio.timeout_at(self._deadline):
-                data = await self._content.readany()
+            data = await self._content.readany()
             self._ready.extend(self._sse.feed(data) if data else self._sse.flush())
         except TimeoutError as exc:
             raise StreamCut(f"no token within {self._limit:g} s") from exc
         except (LineTooLong, aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as exc:
             # RuntimeError: aiohttp's word for a session that was closed under a stream.
             raise StreamCut(f"the stream broke: {exc!r}") from exc
+        finally:
+            self._reading = False
         self._ended = not data
+
+    def _set_timer(self) -> None:
+        # One timer, which finds the deadline moved when it fires. A time-out around each read would be a timer for each
+        # token, which cost more than decoding it.
+        self.close()
+        self._timer = self._loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._reading:
+            return  # the reader is busy, and sets the timer anew when it comes back
+        if self._loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            self._content.set_exception(TimeoutError())
 
 
 class ModelServer:
@@ -156,7 +196,8 @@ class ModelServer:
         try:
             if response.status != 200 or response.content_type in {"text/html", "application/json"}:
                 raise from_status(response.status, response.headers, await self._body(response))
-            yield Frames(response.content, self.timeouts, deadline)
+            with closing(Frames(response.content, self.timeouts, deadline)) as frames:
+                yield frames
         finally:
             response.close()  # cuts the connection, unless the answer was read to its end: then it went back already
 

@@ -26,17 +26,20 @@ class SseReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that `data` completes, in order. Raises LineTooLong."""
-        self._rest += data
         # Only the new bytes are searched, else a line that comes byte by byte would cost the square of its length.
         if b"\n" not in data:
+            self._rest += data
             if len(self._rest) > LINE_LIMIT_BYTES:
                 raise LineTooLong(f"a line of more than {LINE_LIMIT_BYTES} bytes")
             return []
-        lines = bytes(self._rest).split(b"\n")
-        self._rest = bytearray(lines.pop())
-        if len(self._rest) > LINE_LIMIT_BYTES or any(len(line) > LINE_LIMIT_BYTES for line in lines):
+        if self._rest:  # most often the network's chunks are whole frames
+            data = bytes(self._rest) + data
+            self._rest.clear()
+        lines = data.split(b"\n")
+        if len(data) > LINE_LIMIT_BYTES and any(len(line) > LINE_LIMIT_BYTES for line in lines):
             raise LineTooLong(f"a line of more than {LINE_LIMIT_BYTES} bytes")
-        return [payload for line in lines if (payload := _payload(line))]
+        self._rest += lines.pop()
+        return [payload for line in lines if line and (payload := _payload(line))]
 
     def flush(self) -> list[bytes]:
         """What the stream's clean end leaves behind: a last line without its line end."""
