@@ -1,4 +1,4 @@
-"""How much of a thread's prompts a server's prefix cache can reuse: `python -m benchmarks.prefix_reuse`.
+"""How much of a thread's prompts a server's prefix cache can reuse: `python -m benchmarks.prefix_reuse [THREADS]`.
 
 For every question of every thread the share of the prompt's tokens that are an exact beginning of the thread's
 preceding prompt, in the ids form. Uses Code Llama's tokenizer.json where there is one, and else counts words, and says
@@ -60,11 +60,11 @@ class Tally:
         """Of the tokens that can be reused."""
         return self.reused / self.tokens
 
-    def words(self) -> str:
+    def words(self, threads: int) -> str:
         """The rest of the figures."""
-        computed = (self.tokens - self.reused) / THREADS
+        computed = (self.tokens - self.reused) / threads
         return (
-            f"{self.share:.1%}; per thread {computed:,.0f} tokens computed and {self.cuts / THREADS:.1f} cuts; "
+            f"{self.share:.1%}; per thread {computed:,.0f} tokens computed and {self.cuts / threads:.1f} cuts; "
             f"{self.tokens / self.whole:.0%} of the context kept"
         )
 
@@ -77,11 +77,13 @@ def _common_beginning(one: Sequence[int], two: Sequence[int]) -> int:
     return low
 
 
-async def tally(policy: type[CorralWindow] | type[SlidingWindow], tokenizer: Tokenizer, budget: int) -> Tally:
+async def tally(
+    policy: type[CorralWindow] | type[SlidingWindow], tokenizer: Tokenizer, budget: int, threads: int
+) -> Tally:
     """All threads under one policy."""
     found = Tally()
     prompts = PromptFormat(Llama2Template(), tokenizer, "ids", server_adds_bos=False)
-    for number in range(THREADS):
+    for number in range(threads):
         window = policy(prompts, system_prompt(), budget)
         before: tuple[int, ...] = ()
         for pair in thread(number, PAIRS):
@@ -92,21 +94,21 @@ async def tally(policy: type[CorralWindow] | type[SlidingWindow], tokenizer: Tok
     return found
 
 
-async def measure() -> Section:
+async def measure(threads: int = THREADS) -> Section:
     """Both policies in a large and in a small window."""
     file = tokenizer_file()
     tokenizer: Tokenizer = await FileTokenizer.load(file) if file else WordTokenizer()
     words = "Code Llama's rebuilt tokenizer" if file else "a word counted as a token (no tokenizer.json was found)"
     figures = []
     for window in (16_384, 4_096):
-        sliding = await tally(SlidingWindow, tokenizer, window - REPLY_TOKENS)
-        ours = await tally(CorralWindow, tokenizer, window - REPLY_TOKENS)
+        sliding = await tally(SlidingWindow, tokenizer, window - REPLY_TOKENS, threads)
+        ours = await tally(CorralWindow, tokenizer, window - REPLY_TOKENS, threads)
         bar = BARS.get(window)
         figures.append(
             Figure(
                 f"reusable, window of {window:,}",
-                ours.words(),
-                f"slide by one: {sliding.words()}",
+                ours.words(threads),
+                f"slide by one: {sliding.words(threads)}",
                 f"at least {bar:.0%}" if bar else "",
                 ours.share >= bar if bar else None,
             )
@@ -114,7 +116,7 @@ async def measure() -> Section:
     return Section(
         "How much of a thread's prompts a prefix cache can reuse",
         "python -m benchmarks.prefix_reuse",
-        f"{THREADS} made-up threads of {PAIRS} questions, replies of at most {REPLY_TOKENS:,} tokens, {words}. The "
+        f"{threads} made-up threads of {PAIRS} questions, replies of at most {REPLY_TOKENS:,} tokens, {words}. The "
         "share of each prompt that is an exact beginning of the one before, with Corral's budget and with a window "
         "that slides by one pair.",
         tuple(figures),

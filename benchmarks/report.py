@@ -80,15 +80,17 @@ def markdown(section: Section) -> str:
     return f"## {section.title}\n`{section.command}`\n\n{section.text}\n\n{table}\n" + (f"\n{notes}" if notes else "")
 
 
-def run(measure: Callable[[], Awaitable[Section]]) -> None:
-    """A benchmark's command: measure under uvloop and print; `--out FILE` also leaves the Section there, pickled. The
-    exit code is 1 when a bar was missed."""
+def run(measure: Callable[..., Awaitable[Section]]) -> None:
+    """A benchmark's command: measure under uvloop and print; `--out FILE` also leaves the Section there, pickled. A
+    number is handed to a benchmark that has a size. The exit code is 1 when a bar was missed."""
     arguments = argparse.ArgumentParser()
+    arguments.add_argument("size", type=int, nargs="*")
     arguments.add_argument("--out", type=Path)
-    out: Path | None = arguments.parse_args().out
+    given = arguments.parse_args()
+    out: Path | None = given.out
 
     async def measured() -> Section:
-        return await measure()
+        return await measure(*given.size)
 
     section = uvloop.run(measured())
     print(markdown(section), flush=True)
