@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from conversation.clipping import Clipped, clip
-from conversation.cut import Cost, Cut, low_water, plan_cut
+from conversation.cut import Cost, Cut, Window, low_water, plan_cut
 from conversation.errors import PromptTooLong
 from conversation.exchanges import Exchange, merge_turns
 from conversation.model import Message, Role, Turn
@@ -21,6 +21,7 @@ __all__ = [
     "Cut",
     "Exchange",
     "Fitted",
+    "Window",
     "clip",
     "count_key",
     "fit",
@@ -60,15 +61,23 @@ async def fit(
     budget_tokens: int,
     stored_cut: int,
     counts: Mapping[str, int],
+    window: Window | None = None,
 ) -> Fitted:
     """The thread and the question as a dialog whose prompt has at most `budget_tokens`.
 
     The question is kept whole unless it alone does not fit; then its longest turns are clipped to what leaves room for
-    a follow-up. `counts` are those stored for this thread and `format.fingerprint`; only what is missing is counted.
-    Raises PromptTooLong when the system prompt and 64 tokens do not fit, and ModelError when a server counts and
-    cannot.
+    a follow-up. `window` is given where `budget_tokens` is less than usual. `counts` are those stored for this thread
+    and `format.fingerprint`; only what is missing is counted. Raises PromptTooLong when the system prompt and 64 tokens
+    do not fit, and ModelError when a server counts and cannot.
     """
-    fitter = _Fitter(thread_turns, question_turns, system_prompt, _Meter(format, counts), stored_cut)
+    fitter = _Fitter(
+        thread_turns,
+        question_turns,
+        system_prompt,
+        _Meter(format, counts),
+        stored_cut,
+        window or Window.around(budget_tokens),
+    )
     allowance = budget_tokens
     for _ in range(_TRIES):
         fitted = await fitter.attempt(allowance, budget_tokens)
@@ -119,9 +128,10 @@ class _Fitter:
         system_prompt: str,
         meter: _Meter,
         stored_cut: int,
+        window: Window,
     ) -> None:
         self._thread, self._questions = tuple(thread_turns), tuple(question_turns)
-        self._meter, self._stored_cut = meter, stored_cut
+        self._meter, self._stored_cut, self._window = meter, stored_cut, window
         self._system = (Message(Role.SYSTEM, system_prompt),) if system_prompt.strip() else ()
 
     async def attempt(self, allowance: int, budget: int) -> Fitted:
@@ -138,7 +148,7 @@ class _Fitter:
         for turn, part in zip(pending, named, strict=False):
             costs.append(Cost(turn.seq, turn.seq, await self._meter(Role.USER, part), pinnable=False))
         asked = sum([await self._meter(Role.USER, part) for part in named[len(pending) :]])
-        cut = plan_cut(costs, asked, base, allowance, self._stored_cut)
+        cut = plan_cut(costs, asked, base, allowance, self._stored_cut, self._window)
         kept = [cut.keeps(index, cost) for index, cost in enumerate(costs)]
         exchanges = [exchange for exchange, keep in zip(closed, kept, strict=False) if keep]
         waiting = [turn for turn, keep in zip(pending, kept[len(closed) :], strict=True) if keep]
@@ -180,7 +190,7 @@ class _Fitter:
         tokens = [await self._meter(Role.USER, part) for part in parts(questions)]
         if sum(tokens) <= room:
             return questions, 0
-        share = _fair_share(tokens, max(low_water(room), min(room, 8 * MIN_QUESTION_TOKENS)))
+        share = _fair_share(tokens, max(low_water(room, self._window), min(room, 8 * MIN_QUESTION_TOKENS)))
         fitting, lines = list(questions), 0
         for index, turn in enumerate(questions):
             if tokens[index] > share:

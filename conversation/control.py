@@ -21,7 +21,11 @@ _WEIGHT = {
 
 
 class CalledBack(Exception):  # it is no error, but the end of a wait
-    """The answer was called back; `Control.reason` says why."""
+    """The answer was called back for `reason`."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 class Control:
@@ -39,11 +43,15 @@ class Control:
         if self._task is not None:
             self._task.cancel()
 
+    def asked_for(self, reason: StopReason) -> bool:
+        """Whether it was called back for just this, by now."""
+        return self.reason is reason
+
     async def run(self, work: Coroutine[object, object, Result]) -> Result:
         """Do `work` until it ends or is called back; raises CalledBack then, after the work has tidied up."""
         if self.reason is not None:
             work.close()
-            raise CalledBack
+            raise CalledBack(self.reason)
         task = asyncio.ensure_future(work)
         self._task = task
         try:
@@ -53,6 +61,6 @@ class Control:
             if self.reason is None or (current is not None and current.cancelling()):
                 task.cancel()
                 raise
-            raise CalledBack from None
+            raise CalledBack(self.reason) from None
         finally:
             self._task = None

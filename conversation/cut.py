@@ -11,8 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 PINNED_SHARE = 0.25  # a first exchange larger than this would take the place of too much that is newer
-LARGE_BUDGET_TOKENS = 6144  # what a window of 8k leaves beside a reply of at most a quarter
+LARGE_WINDOW_TOKENS = 8192
 LOW_WATER_LARGE, LOW_WATER_SMALL = 0.7, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What does not change from question to question, so that neither do the rules: the model's whole window, and what
+    of it a prompt may have when no older answer is continued. In tokens."""
+
+    tokens: int
+    prompt_tokens: int
+
+    @classmethod
+    def around(cls, prompt_tokens: int) -> Window:
+        """A window that leaves a quarter of itself to the reply."""
+        return cls(prompt_tokens + prompt_tokens // 3, prompt_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +52,27 @@ class Cut:
         return cost.seq >= self.cut_seq or (index == 0 and self.pinned)
 
 
-def low_water(budget_tokens: int) -> int:
+def low_water(budget_tokens: int, window: Window) -> int:
     """What a prompt is brought down to when it is over the budget, in tokens."""
-    return int(budget_tokens * (LOW_WATER_LARGE if budget_tokens >= LARGE_BUDGET_TOKENS else LOW_WATER_SMALL))
+    return int(budget_tokens * (LOW_WATER_LARGE if window.tokens >= LARGE_WINDOW_TOKENS else LOW_WATER_SMALL))
 
 
-def plan_cut(costs: Sequence[Cost], open_tokens: int, system_tokens: int, budget: int, stored_cut: int) -> Cut:
+def plan_cut(
+    costs: Sequence[Cost],
+    open_tokens: int,
+    system_tokens: int,
+    budget: int,
+    stored_cut: int,
+    window: Window | None = None,
+) -> Cut:
     """Where the thread is cut for this question; a pure function of its arguments, and never before `stored_cut`.
 
     `costs` are the thread's parts, oldest first. Nothing moves while all that `stored_cut` leaves fits; then the oldest
-    parts go until `low_water`. The first part stays when it takes at most a quarter of the budget, and goes last; the
-    newest, which the question is most likely about, goes only for the budget itself.
+    parts go until `low_water`. The first part stays when it takes at most a quarter of what a prompt may have, and goes
+    last; the newest, which the question is most likely about, goes only for the budget itself.
     """
-    pinned = bool(costs) and costs[0].pinnable and costs[0].tokens <= PINNED_SHARE * budget
+    window = window or Window.around(budget)
+    pinned = bool(costs) and costs[0].pinnable and costs[0].tokens <= PINNED_SHARE * window.prompt_tokens
     cut = Cut(stored_cut, pinned, moved=False)
     kept = [cost for index, cost in enumerate(costs) if cut.keeps(index, cost)]
     total = system_tokens + open_tokens + sum(cost.tokens for cost in kept)
@@ -58,7 +80,7 @@ def plan_cut(costs: Sequence[Cost], open_tokens: int, system_tokens: int, budget
         return cut
     cut_seq = stored_cut
     for cost in kept[1:] if pinned else kept:
-        if total <= low_water(budget) or (cost is kept[-1] and total <= budget):
+        if total <= low_water(budget, window) or (cost is kept[-1] and total <= budget):
             break
         cut_seq = max(cut_seq, cost.last_seq + 1)
         total -= cost.tokens

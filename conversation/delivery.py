@@ -24,6 +24,13 @@ log = logging.getLogger(__name__)
 # A final text that a platform refuses this often is given up; the answer is in the thread all the same.
 FINAL_TRIES = 6
 FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 60.0
+# The end of an answer to a question that is another now, or none, must not be shown.
+_VOID = frozenset({StopReason.RESTART, StopReason.REMOVED, StopReason.LOST})
+
+
+class _Void(Exception):
+    """There is nothing to end any more."""
 
 
 class Delivery:
@@ -37,8 +44,9 @@ class Delivery:
         self._shown: dict[str, Content] = {}
         self._grown = asyncio.Event()
         # An answer that continues an older one shows only what is new.
-        self._origin = 0
-        self._closing = False
+        self._origin = claim.checkpoint.origin
+        self._ending: Ending | None = None
+        self._notice = ""
 
     def begin_at(self, origin: int) -> None:
         """Leave out the first `origin` characters, which an older message shows already."""
@@ -47,6 +55,11 @@ class Delivery:
     def grow(self) -> None:
         """There is more text. Cheap: called for every token."""
         self._grown.set()
+
+    @property
+    def new_text(self) -> str:
+        """What this answer adds to what older messages show."""
+        return self._draft.visible[self._origin :]
 
     @property
     def message_ids(self) -> tuple[str, ...]:
@@ -58,7 +71,7 @@ class Delivery:
         while True:
             await self._grown.wait()
             self._grown.clear()
-            if not self._draft.visible[self._origin :].strip():
+            if not self.new_text.strip():
                 continue  # a blank message would be the first thing people see
             # Shielded: a post that is cancelled half-way is a message that nobody knows of.
             write = asyncio.ensure_future(self._write())
@@ -78,25 +91,29 @@ class Delivery:
             except DeliveryError as error:
                 log.warning("message not written, the text waits: %s", error)
                 self._grown.set()
-                await asyncio.sleep(error.retry_after_seconds or FIRST_RETRY_SECONDS)
+                await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
+            except Exception:
+                # A mistake of ours in showing must not stop the answer; its end is written by `close`.
+                log.exception("the text of job %s could not be shown", self._claim.job.id)
+                await asyncio.sleep(FIRST_RETRY_SECONDS)
             await asyncio.sleep(self._sink.edit_interval_seconds)
 
     async def close(self, ending: Ending, notice: str) -> None:
-        """Write the last text with its notice and take away messages that the answer no longer needs.
+        """Write the last text with its notice and take away messages that the answer no longer needs; with REMOVED
+        all of them. Stops where the question turns out to have changed or gone: `Control.reason` tells.
 
         Waits for a store that is away, however long: without its end a text would stand there half-written, though the
         answer is stored as whole later. Gives up on a platform that keeps refusing, with a log line. Raises LeaseLost.
         """
-        self._closing = True
-        if ending is Ending.REMOVED:
-            await self._take_away(0)
-            return
+        self._ending, self._notice = ending, notice
         pause_seconds = FIRST_RETRY_SECONDS
         refusals = 0
         while True:
             try:
-                used = await self._write(ending, notice)
+                used = 0 if ending is Ending.REMOVED else await self._write(ending, notice)
                 await self._take_away(used)
+                return
+            except _Void:
                 return
             except StoreUnavailable as error:
                 log.warning("answer of job %s waits for the store: %s", self._claim.job.id, error)
@@ -106,7 +123,7 @@ class Delivery:
                 if refusals == FINAL_TRIES:
                     log.error("answer of job %s could not be shown: %s", self._claim.job.id, error)
                     return
-                await asyncio.sleep(error.retry_after_seconds or pause_seconds)
+                await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
                 pause_seconds *= 2
 
     async def save(self) -> None:
@@ -136,6 +153,8 @@ class Delivery:
         if self._shown.get(segment.key) == content:
             return
         await self._checkpoint()
+        if self._ending is not None and self._control.reason in _VOID:
+            raise _Void
         await self._assure_lease()
         message_id = segment.message_id
         if message_id is None and segment.key in self._unseen:
@@ -171,9 +190,14 @@ class Delivery:
             token_ids=self._draft.ids,
             tokens_used=self._draft.tokens_used,
             segments=tuple(self._segments),
-            closing=self._closing,
+            origin=self._origin,
+            ending=self._ending,
+            notice=self._notice,
         )
-        if (reason := await self._queue.checkpoint(self._claim, checkpoint)) is not None:
+        reason = await self._queue.checkpoint(self._claim, checkpoint)
+        # Whoever begins this job again, in this process too, begins from here.
+        self._claim.checkpoint = checkpoint
+        if reason is not None and self._control.reason is not StopReason.DRAIN:  # the next worker hears it anew
             self._control.call_back(reason)
 
     async def _assure_lease(self) -> None:

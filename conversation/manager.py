@@ -10,17 +10,18 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from conversation import notices
-from conversation.budget import Fitted, fit
+from conversation.budget import Fitted, Window, fit
 from conversation.control import CalledBack, Control
 from conversation.delivery import Delivery
-from conversation.errors import ModelError, PromptError
+from conversation.errors import ModelError, ModelUnavailable, PromptError
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
+    Checkpoint,
     Claim,
     Ending,
     Message,
@@ -39,6 +40,18 @@ log = logging.getLogger(__name__)
 MARGIN_TOKENS = 16
 
 
+# A job is held for so long while the model cannot be reached, and then handed over.
+MODEL_AWAY_SECONDS = 2.0
+
+
+class ModelAway(Exception):
+    """The model could not be reached for a while."""
+
+    def __init__(self, error: ModelUnavailable) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 @dataclass(frozen=True, slots=True)
 class Manners:
     """How this service answers; a thread keeps the system prompt that it started with."""
@@ -46,6 +59,7 @@ class Manners:
     system_prompt: str
     sampling: Sampling
     patience: Patience = field(default_factory=Patience)
+    frank: bool = False  # people here run the service themselves: they are told the technical reason too
 
 
 class Manager:
@@ -64,39 +78,49 @@ class Manager:
         self._slots = slots
         self._known: LanguageModel | None = None  # as it was when it last was ready
 
-    async def answer(self, claim: Claim, control: Control) -> Settlement | None:
+    async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason:
         """Answer the job and show the answer; what is left to do is to settle it.
 
-        None when it was called back for LOST, DRAIN or RESTART: then it is not ours to settle now, and the draft is
+        LOST, DRAIN or RESTART when it was called back for that: then it is not ours to settle now, and the draft is
         stored unless it was lost. Raises LeaseLost and StoreUnavailable.
         """
         if claim.checkpoint.revision != claim.job.revision:
             # The question changed: the answer begins anew, in the same messages.
-            claim.checkpoint = replace(
-                claim.checkpoint, revision=claim.job.revision, text="", token_ids=(), tokens_used=0
-            )
+            claim.checkpoint = Checkpoint(revision=claim.job.revision, segments=claim.checkpoint.segments)
         sink = self._sinks[claim.job.lane]
         draft = Draft.resume(claim.checkpoint)
         delivery = Delivery(sink, self._queue, claim, draft, control)
-        if control.reason is StopReason.REMOVED:
-            await delivery.close(Ending.REMOVED, "")
-            return Settlement(Ending.REMOVED)
+        status = StatusLine(sink, claim.job, frank=self._manners.frank)
+        if control.asked_for(StopReason.REMOVED):
+            return await self._take_away(delivery, status)
         question = place(claim.job, await self._threads.open(claim.job.conversation_id, self._manners.system_prompt))
-        if question.continued is not None:
+        if question.continued is not None and not draft.text:
             delivery.begin_at(len(question.continued.text.lstrip()))
-            if not draft.text:
-                draft.text, draft.ids_known = question.continued.text, False
-        answering = _Answering(self, claim, question, draft, delivery, StatusLine(sink, claim.job), control)
-        ending, notice = await self._until_ended(answering, control)
-        if ending is None:
-            if control.reason is StopReason.DRAIN:
+            draft.text, draft.ids_known = question.continued.text, False
+        elif question.is_empty:
+            draft.text = ""  # the answer that was to go on has been forgotten meanwhile
+        answering = _Answering(self, claim, question, draft, delivery, status, control)
+        outcome = await self._until_ended(answering, control)
+        if outcome is StopReason.REMOVED:
+            return await self._take_away(delivery, status)
+        if isinstance(outcome, StopReason):
+            if outcome is StopReason.DRAIN:
                 await delivery.save()
-            return None
+            return outcome
+        ending, notice = outcome
         await delivery.close(ending, notice)
-        await answering.status.end()
-        if ending is Ending.REMOVED:
-            return Settlement(ending)
+        if control.asked_for(StopReason.REMOVED):
+            return await self._take_away(delivery, status)
+        if control.reason in {StopReason.RESTART, StopReason.LOST}:
+            return control.reason
+        await status.end()
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+
+    async def _take_away(self, delivery: Delivery, status: StatusLine) -> Settlement:
+        """Leave nothing of the answer to a question that was deleted."""
+        await delivery.close(Ending.REMOVED, "")
+        await status.end()
+        return Settlement(Ending.REMOVED)
 
     async def apologise(self, claim: Claim) -> None:
         """Tell the person that the question was given up, in the answer's own message."""
@@ -105,30 +129,37 @@ class Manager:
         await delivery.close(Ending.FAILED, notices.poisoned(claim.job.id))
         await sink.status(claim.job, "")
 
-    async def _until_ended(self, answering: _Answering, control: Control) -> tuple[Ending | None, str]:
-        """Generate and show until there is an ending, and what to say about it; no ending when called back."""
-        showing = asyncio.create_task(answering.delivery.run(), name=f"show {answering.claim.job.id}")
+    async def _until_ended(self, answering: _Answering, control: Control) -> tuple[Ending, str] | StopReason:
+        """Generate and show until there is an ending, and what to say about it; or why there is none."""
+        job = answering.claim.job
+        showing = asyncio.create_task(answering.delivery.run(), name=f"show {job.id}")
         try:
             ending = await control.run(answering.run())
-            if control.reason is StopReason.REMOVED:  # asked for in the very moment of the end
-                return Ending.REMOVED, ""
-            return ending, answering.notice(ending)
-        except CalledBack:
-            if control.reason is StopReason.STOPPED:
-                return Ending.STOPPED, answering.notice(Ending.STOPPED)
-            return (Ending.REMOVED if control.reason is StopReason.REMOVED else None), ""
+            # It may have been deleted in the very moment of the end.
+            return StopReason.REMOVED if control.asked_for(StopReason.REMOVED) else (ending, answering.notice(ending))
+        except CalledBack as back:
+            stopped = back.reason is StopReason.STOPPED
+            return (Ending.STOPPED, answering.notice(Ending.STOPPED)) if stopped else back.reason
+        except ModelAway as away:
+            is_patient = time.time() - job.accepted_at < self._manners.patience.seconds
+            return StopReason.DRAIN if is_patient else (Ending.FAILED, answering.failure(away.error))
         except (ModelError, PromptError) as error:
-            log.warning("job %s failed: %r", answering.claim.job.id, error)
+            log.warning("job %s failed: %r", job.id, error)
             answering.storable = not isinstance(error, PromptError)
-            return Ending.FAILED, error.user_notice
+            return Ending.FAILED, answering.failure(error)
         finally:
             showing.cancel()
-            with suppress(asyncio.CancelledError):
-                await showing
+            # Not awaited itself: that would take a cancellation of ours for its own.
+            await asyncio.wait({showing})
 
     async def model(self, on_wait: OnWait) -> LanguageModel:
-        """The model, waiting for it as long as patience lasts."""
-        self._known = await patiently(self._models.ready, self._manners.patience, on_wait)
+        """The model. Raises ModelAway when it cannot be reached for a while: another worker may reach it, and this
+        one asks again after a pause."""
+        try:
+            self._known = await patiently(self._models.ready, Patience(MODEL_AWAY_SECONDS), on_wait)
+        except ModelUnavailable as error:
+            self._known = None
+            raise ModelAway(error) from error
         return self._known
 
     async def free_slots(self) -> int:
@@ -141,13 +172,14 @@ class Manager:
         budget = model.card.context_tokens - self._manners.sampling.max_new_tokens - MARGIN_TOKENS
         if model.card.prompt_tokens is not None:
             budget = min(budget, model.card.prompt_tokens - MARGIN_TOKENS)
+        window = Window(model.card.context_tokens, budget)
         if question.continued is not None:
             # A new reply's allowance, but what was said before takes its place in the window.
             budget -= await model.format.count(Message(Role.ASSISTANT, partial))
         thread, fingerprint = question.thread, model.format.fingerprint
         counts = await self._threads.counts(thread.conversation_id, fingerprint)
         fitted = await fit(
-            question.earlier, question.asked, thread.system_prompt, model.format, budget, thread.cut, counts
+            question.earlier, question.asked, thread.system_prompt, model.format, budget, thread.cut, counts, window
         )
         if fitted.new_counts:
             await self._threads.save_counts(thread.conversation_id, fingerprint, fitted.new_counts)
@@ -162,6 +194,10 @@ class Manager:
     def slots(self) -> ModelSlots:
         """What each answer needs one of."""
         return self._slots
+
+
+# What these leave in the thread depends on how the question was fitted into the window.
+_NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
 
 
 class _Answering:
@@ -186,6 +222,9 @@ class _Answering:
         """The phases: status, model, budget, a slot of the model, generation."""
         if self.question.is_empty:
             raise PromptError("nothing to continue", user_notice=notices.NOTHING_TO_CONTINUE)
+        stored = self.claim.checkpoint
+        if stored.ending is not None and stored.ending not in _NEED_THE_THREAD:
+            return stored.ending
         self.status.say(notices.THINKING)
         model = await self.manager.model(self.status.waits_for_model)
         partial = self.question.continued.text if self.question.continued else ""
@@ -194,6 +233,8 @@ class _Answering:
         self._fitted = await patiently(
             lambda: self.manager.fitted(self.question, model, partial), manners.patience, self.status.waits_for_model
         )
+        if stored.ending is not None:
+            return stored.ending  # whoever had the job before was about to show just this
         if self.draft.visible:
             self.delivery.grow()  # a message left half-written is brought up to date before the model is back
         async with self._slot(model):
@@ -227,12 +268,21 @@ class _Answering:
 
     def notice(self, ending: Ending) -> str:
         """What the person is told below the answer."""
+        if self.claim.checkpoint.ending is ending:
+            return self.claim.checkpoint.notice
         said = [notices.of_ending(ending)]
+        if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
+            said.append(notices.NOTHING_SAID)
         if self._fitted and self._fitted.earlier_dropped:
             said.append(notices.EARLIER_DROPPED)
         if self._fitted and self._fitted.clipped_lines:
             said.append(notices.clipped(self._fitted.clipped_lines))
         return "\n".join(sentence for sentence in said if sentence)
+
+    def failure(self, error: ModelError | PromptError) -> str:
+        """The same when there is no answer because of this error."""
+        reason = f"{error.user_notice} ({error})" if self.manager.manners.frank else error.user_notice
+        return "\n".join(sentence for sentence in (reason, self.notice(Ending.FAILED)) if sentence)
 
     def turns(self, ending: Ending) -> tuple[Turn, ...]:
         """The question as the model saw it, and the answer if there is one."""
@@ -241,14 +291,14 @@ class _Answering:
         if self.question.continued is not None:
             shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
             return (replace(self.question.continued, text=self.draft.text, ending=ending, message_ids=shown),)
-        texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in self.question.new)
-        turns = [replace(turn, text=text) for turn, text in zip(self.question.new, texts, strict=True)]
-        if self.draft.visible:
-            job = self.claim.job
+        asked = self.question.asked
+        texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in asked)
+        turns = [replace(turn, text=text) for turn, text in zip(asked, texts, strict=True)]
+        if self.draft.visible and asked:
             turns.append(
                 Turn(
-                    id=f"{job.id}:answer",
-                    exchange=job.id,
+                    id=f"{self.claim.job.id}:answer",
+                    exchange=asked[-1].exchange,
                     role=Role.ASSISTANT,
                     text=self.draft.text,
                     at=time.time(),

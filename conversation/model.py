@@ -150,7 +150,9 @@ class Checkpoint:
     token_ids: tuple[int, ...] = ()  # of `text`, when the server gives them; else empty
     tokens_used: int = 0
     segments: tuple[Segment, ...] = ()
-    closing: bool = False  # the last text is being shown: nothing joins this question any more
+    origin: int = 0  # an answer that goes on with an older one shows the characters from here on
+    ending: Ending | None = None  # the last text is being shown: nothing joins this question, nothing is generated
+    notice: str = ""  # what the person is told with the ending
 
 
 class StopReason(StrEnum):

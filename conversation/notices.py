@@ -8,6 +8,7 @@ EARLIER_DROPPED = "This thread has grown long: its earlier part is no longer see
 NOTHING_TO_CONTINUE = "There is no answer here to go on with."
 MODEL_STARTING = "The model is starting; your question is queued."
 MODEL_BUSY = "The model is busy; your question is queued."
+NOTHING_SAID = "The model had nothing to say here."
 THINKING = "Thinking…"
 
 _ENDINGS = {

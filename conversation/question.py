@@ -9,39 +9,45 @@ from conversation.model import Command, InboundMessage, Job, Role, Thread, Turn
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Either new turns, or an answer of the thread that is to go on."""
+    """New turns, or an answer of the thread that is to go on, or a question of the thread that got no answer."""
 
     thread: Thread
     new: tuple[Turn, ...] = ()  # not stored yet
     continued: Turn | None = None
+    unanswered: str = ""  # the exchange that Continue asks for anew
 
     @property
     def is_empty(self) -> bool:
         """There is nothing to answer: Continue was asked for where no answer stands last."""
-        return not self.new and self.continued is None
+        return not self.new and not self._exchange
+
+    @property
+    def _exchange(self) -> str:
+        return self.continued.exchange if self.continued is not None else self.unanswered
 
     @property
     def asked(self) -> tuple[Turn, ...]:
         """The user turns to be answered. A continued answer belongs to the ones before it."""
-        if self.continued is None:
-            return self.new
-        exchange = self.continued.exchange
-        return tuple(turn for turn in self.thread.turns if turn.exchange == exchange and turn.role is Role.USER)
+        here = (turn for turn in self.thread.turns if turn.exchange == self._exchange and turn.role is Role.USER)
+        return tuple(here) if self._exchange else self.new
 
     @property
     def earlier(self) -> tuple[Turn, ...]:
-        """The thread before `asked`."""
-        if self.continued is None:
-            return self.thread.turns
-        here = {turn.id for turn in self.asked} | {self.continued.id}
-        return tuple(turn for turn in self.thread.turns if turn.id not in here)
+        """The thread without `asked` and its answer."""
+        return tuple(turn for turn in self.thread.turns if turn.exchange != self._exchange)
 
 
 def place(job: Job, thread: Thread) -> Question:
     """The job's question. Its turns' ids are made of the job's, so that settling twice adds them once."""
     if job.messages[0].command is Command.CONTINUE:
-        last = thread.turns[-1] if thread.turns else None
-        return Question(thread, continued=last if last is not None and last.role is Role.ASSISTANT else None)
+        if not thread.turns:
+            return Question(thread)
+        last = thread.turns[-1]
+        return (
+            Question(thread, continued=last)
+            if last.role is Role.ASSISTANT
+            else Question(thread, unanswered=last.exchange)
+        )
     return Question(thread, tuple(_turn(job.id, index, message) for index, message in enumerate(job.messages)))
 
 

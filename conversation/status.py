@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from conversation import notices
 from conversation.errors import ModelOverloaded, ModelUnavailable
 from conversation.model import Job
 from conversation.ports import ReplySink
 
+log = logging.getLogger(__name__)
+
 
 class StatusLine:
     """One answer's status line. The newest text wins, and the model never waits for a platform to show it."""
 
-    def __init__(self, sink: ReplySink, job: Job) -> None:
-        self._sink, self._job = sink, job
+    def __init__(self, sink: ReplySink, job: Job, *, frank: bool = False) -> None:
+        self._sink, self._job, self._frank = sink, job, frank
         self._text = self._said = ""
         self._saying: asyncio.Task[None] | None = None
 
@@ -26,7 +29,10 @@ class StatusLine:
 
     def waits_for_model(self, error: ModelUnavailable | ModelOverloaded) -> None:
         """The model is not there, or has too much to do."""
-        self.say(notices.MODEL_BUSY if isinstance(error, ModelOverloaded) else notices.MODEL_STARTING)
+        text = notices.MODEL_BUSY if isinstance(error, ModelOverloaded) else notices.MODEL_STARTING
+        if text not in self._text:
+            log.warning("job %s waits for the model: %s", self._job.id, error)
+        self.say(f"{text} ({error})" if self._frank else text)
 
     def waits_in_line(self, place: int) -> None:
         """The model answers others first; `place` starts at 1."""

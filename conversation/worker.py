@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,6 +25,8 @@ CLAIMS_AHEAD = 8
 LOOK_FOR_ROOM_SECONDS = 0.5
 # After the drain every answer only has to store its draft.
 HAND_OVER_SECONDS = 5.0
+# How long a worker whose model cannot be reached leaves the questions to others.
+REST_SECONDS = 1.0
 # Found out while settling: the question changed, or is gone.
 _ANEW = (StopReason.RESTART, StopReason.REMOVED)
 
@@ -31,7 +34,7 @@ _ANEW = (StopReason.RESTART, StopReason.REMOVED)
 class Answerer(Protocol):
     """What a worker does with a claim; see `manager.Manager`."""
 
-    async def answer(self, claim: Claim, control: Control) -> Settlement | None: ...
+    async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason: ...
 
     async def apologise(self, claim: Claim) -> None: ...
 
@@ -56,6 +59,7 @@ class Worker:
         self._running: dict[str, _Running] = {}
         self._ended = asyncio.Event()  # an answer has
         self._draining = False
+        self._rested_at = 0.0
 
     @property
     def running(self) -> int:
@@ -98,7 +102,7 @@ class Worker:
     async def _room(self) -> int:
         """How many jobs more this worker may claim now."""
         places = self._concurrency - len(self._running)
-        if places <= 0:
+        if places <= 0 or time.monotonic() < self._rested_at:
             return 0
         waiting = sum(not running.control.has_slot for running in self._running.values())
         return min(places, await self._answerer.free_slots() + CLAIMS_AHEAD - waiting)
@@ -160,12 +164,15 @@ class Worker:
 
     async def _answer_once(self, running: _Running) -> bool:
         """True when the job is out of our hands; False when it has to be answered anew."""
-        settlement = await self._answerer.answer(running.claim, running.control)
-        if settlement is not None:
-            return await self._settle(running.claim, settlement) not in _ANEW
-        if running.control.reason is StopReason.DRAIN:
+        outcome = await self._answerer.answer(running.claim, running.control)
+        if isinstance(outcome, Settlement):
+            return await self._settle(running.claim, outcome) not in _ANEW
+        if outcome is StopReason.DRAIN:
             await self._queue.release(running.claim)
-        return running.control.reason is not StopReason.RESTART
+            if not self._draining:
+                # The model is out of our reach. Other workers may reach it, so they come first.
+                self._rested_at = time.monotonic() + REST_SECONDS
+        return outcome is not StopReason.RESTART
 
     async def _settle(self, claim: Claim, settlement: Settlement) -> StopReason | None:
         """Settling is repeatable, and a whole answer must not be lost to a store that is away for a moment."""

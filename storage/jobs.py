@@ -181,7 +181,7 @@ class RedisJobs:
         `tokens_used` than before is progress, and forgives earlier crashes. Raises LeaseLost, StoreUnavailable."""
         with store_errors():
             found = await self._checkpoint(
-                *_names(claim), checkpoint.tokens_used, dump_checkpoint(checkpoint), int(checkpoint.closing)
+                *_names(claim), checkpoint.tokens_used, dump_checkpoint(checkpoint), int(checkpoint.ending is not None)
             )
         if found is None:
             raise self._lost(claim)
@@ -191,7 +191,7 @@ class RedisJobs:
         """Add the turns and end the job, at once or not at all. Not ended: RESTART when the question has changed,
         REMOVED when it was deleted and the ending is another. A REMOVED ending adds no turns. Raises LeaseLost,
         StoreUnavailable."""
-        turns = [part for turn in settlement.turns for part in (turn.id, dump_turn(turn))]
+        turns = [part for turn in settlement.turns for part in (turn.id, dump_turn(turn), int(turn.seq > 0))]
         with store_errors():
             reply = await self._finish(
                 *_names(claim),

@@ -55,6 +55,7 @@ def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
 def load_checkpoint(data: bytes) -> Checkpoint:
     record: dict[str, Any] = orjson.loads(data)
     record["token_ids"] = tuple(record["token_ids"])
+    record["ending"] = Ending(record["ending"]) if record["ending"] else None
     record["segments"] = tuple(
         Segment(**{**segment, "state": SegmentState(segment["state"])}) for segment in record["segments"]
     )

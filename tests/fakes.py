@@ -82,6 +82,8 @@ class RecordingPlatform:
     statuses: list[str] = field(default_factory=list)
     said: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # the same, by question
     failures: deque[DeliveryError] = field(default_factory=deque)  # of the next posts; an uncertain one is stored
+    edit_failures: deque[Exception] = field(default_factory=deque)
+    delete_failures: deque[Exception] = field(default_factory=deque)
 
     async def find(self, job: Job, segment: Segment) -> str | None:
         """See ReplySink.find."""
@@ -102,12 +104,16 @@ class RecordingPlatform:
 
     async def edit(self, job: Job, message_id: str, content: Content) -> None:
         """See ReplySink.edit."""
+        if self.edit_failures:
+            raise self.edit_failures.popleft()
         assert message_id in self.messages, "an edit of a message that is not there"
         self.messages[message_id] = content
         self.writes.append(f"edit {message_id}")
 
     async def delete(self, job: Job, message_id: str) -> None:
         """See ReplySink.delete."""
+        if self.delete_failures:
+            raise self.delete_failures.popleft()
         self.messages.pop(message_id, None)
         self.writes.append(f"delete {message_id}")
 

@@ -1,5 +1,6 @@
 -- Adds the turns and ends the job.
--- ARGV: conversation, job, fence, revision, ending, cut, content seconds, then turn id and JSON of each turn.
+-- ARGV: conversation, job, fence, revision, ending, cut, content seconds, then of each turn its id, its JSON,
+--       and '1' when it takes the place of a stored one: of one that was forgotten meanwhile nothing may come back.
 -- Answers 'done', 'lost', or why it was not ended: 'restart', 'removed'.
 local conversation, job, fence, ending, content_seconds = ARGV[1], ARGV[2], ARGV[3], ARGV[5], ARGV[7]
 if settled(conversation, fence, 'finish') then return 'done' end
@@ -19,9 +20,10 @@ touch(conversation)
 
 local thread, turns, order = key('thread', conversation), key('turns', conversation), key('order', conversation)
 if ending ~= 'removed' then
-  for i = 8, #ARGV, 2 do
-    redis.call('HSET', turns, ARGV[i], ARGV[i + 1])
-    if not redis.call('ZSCORE', order, ARGV[i]) then
+  for i = 8, #ARGV, 3 do
+    local stored = redis.call('ZSCORE', order, ARGV[i])
+    if stored or ARGV[i + 2] ~= '1' then redis.call('HSET', turns, ARGV[i], ARGV[i + 1]) end
+    if not stored and ARGV[i + 2] ~= '1' then
       redis.call('ZADD', order, 'NX', redis.call('HINCRBY', thread, 'next_seq', 1), ARGV[i])
     end
   end

@@ -65,12 +65,15 @@ end
 -- How many conversations of a person stand announced without a slot. Sets and not counters, so that a step that is
 -- repeated counts once; a member whose lease is gone would keep the person's other questions parked for ever.
 local function announced(person)
+  local count = 0
   for _, conversation in ipairs(redis.call('SMEMBERS', key('unslotted', person))) do
-    if redis.call('HGET', key('lease', conversation), 'person') ~= person then
+    if redis.call('HGET', key('lease', conversation), 'person') == person then
+      count = count + 1
+    else
       redis.call('SREM', key('unslotted', person), conversation)
     end
   end
-  return redis.call('SCARD', key('unslotted', person))
+  return count
 end
 
 -- Announces the person's next parked conversations, as many as may stand announced.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conversation.budget import Cost, Cut, clip, count_key, fit_dialog, merge_turns, plan_cut
+from conversation.budget import Cost, Cut, Window, clip, count_key, fit_dialog, merge_turns, plan_cut
 from conversation.errors import InvalidDialog, PromptTooLong
 from conversation.model import Ending, Message, Role
 from conversation.prompts import Llama2Template, PromptFormat
@@ -308,3 +308,11 @@ async def test_a_giant_line_says_how_many_characters_are_missing() -> None:
     assert set(tail) == {"z"}
     assert marker == f"[... {10_000 - len(head) - len(tail):,} characters left out ...]"
     assert clipped.omitted_lines == 1
+
+
+def test_the_rules_follow_the_window_and_not_what_is_left_of_it() -> None:
+    """A window of 8k keeps 70 % whatever its reply takes, and a continued answer does not drop the first exchange."""
+    large = Window(tokens=8192, prompt_tokens=6000)
+    assert plan_cut(costs(*[500] * 12), 500, 0, 6000, 0, large).cut_seq == 13
+    assert plan_cut(costs(*[500] * 12), 500, 0, 6000, 0, Window(8191, 6000)).cut_seq == 15
+    assert plan_cut(costs(300, 100, 100), 50, 0, 700, 3, Window(2048, 1300)) == Cut(3, pinned=True, moved=False)

@@ -84,7 +84,7 @@ class InterruptedAnswerer:
     interruptions: int
     begun_at: list[Checkpoint] = field(default_factory=list)
 
-    async def answer(self, claim: Claim, control: Control) -> Settlement | None:
+    async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason:
         self.begun_at.append(claim.checkpoint)
         if len(self.begun_at) <= self.interruptions:
             raise StoreUnavailable
