@@ -5,7 +5,7 @@ PY := .venv/bin/python
 SETUP = @python=$$(sh scripts/find_python.sh) && "$$python" scripts/setup_venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help chat run test check bench lock clean FORCE
+.PHONY: help chat run test check bench chaos lock clean FORCE
 
 help:  ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -28,6 +28,9 @@ check: .venv/dev.stamp  ## Formatting, lint, types, import rules: the same as CI
 
 bench: .venv/dev.stamp  ## Measure
 	@$(PY) -m benchmarks $(ARGS)
+
+chaos: .venv/dev.stamp  ## Kill, stop and cut off what answers, and see that no question suffers
+	@$(PY) -m tests.chaos $(ARGS)
 
 lock: .venv/dev.stamp  ## Renew the pinned versions and hashes in requirements/
 	@$(PY) scripts/lock.py $(ARGS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
-from adapters.terminal.events import PLATFORM, thread_id
+from adapters.terminal.events import thread_id
 from conversation.errors import StoreUnavailable
 from conversation.model import InboundMessage
 from storage.inbox import RedisInbox
@@ -48,6 +48,18 @@ class Thread:
     asked: list[Asked] = field(default_factory=list)
 
 
+def question(thread: str, number: int) -> InboundMessage:
+    """What the terminal's listener makes of a question, each of another person, so that none joins the one before."""
+    return InboundMessage(
+        address=thread_id("chaos", thread),
+        message_id=f"{thread}.{number}",
+        author_id=f"person-{number}",
+        author_name=f"Person {number}",
+        text=f"question {number} of {thread}",
+        sent_at=time.time(),
+    )
+
+
 class People:
     """Those who ask in the threads of these names."""
 
@@ -69,25 +81,14 @@ class People:
         # One thread in five gets a poisonous question, among others that wait, so that no worker has read it yet.
         poison_at = chance.randrange(2, each) if each > 4 and chance.random() < 0.2 else None
         for number in range(each):
-            message = self._message(thread.name, number)
+            message = question(thread.name, number)
             job_id = await self._accepted(thread, message)
             is_poison = number == poison_at and await self._damage(thread, job_id)
             thread.asked.append(Asked(job_id, message.text, is_poison))
             # Sometimes several at once: a mailbox that is never longer than one shows no order.
             await asyncio.sleep(0.0 if chance.random() < 0.5 else chance.uniform(0.0, 4 * pause_seconds))
 
-    def _message(self, name: str, number: int) -> InboundMessage:
-        return InboundMessage(
-            address=thread_id("chaos", name),
-            message_id=f"{name}.{number}",
-            author_id=f"person-{number}",  # another one each time, so that no message joins the one before
-            author_name=f"Person {number}",
-            text=f"question {number} of {name}",
-            sent_at=time.time(),
-        )
-
     async def _accepted(self, thread: Thread, message: InboundMessage) -> str:
-        assert message.address.platform == PLATFORM
         while True:
             begun = time.monotonic()
             try:
