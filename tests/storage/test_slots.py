@@ -120,17 +120,34 @@ class TestTheLine:
         monkeypatch.setattr("storage.slots.ASK_SECONDS", 3600.0)
         patient = RedisSlots(redis_client, KEYS, lease_seconds=SLOT_SECONDS - 1)
         patient._ask_seconds = 3600.0
+        await redis_client.script_load(source("slot_release"))
         answers = [await begin(2, shared=patient) for _ in range(5)]
 
         async def listening() -> bool:
             return bool((await redis_client.pubsub_numsub(KEYS.slots_channel()))[0][1])
 
         await until("the subscription", listening)
-        answers[0].end()
-        answers[1].end()
+        async with redis_client.pipeline() as both:  # both are back before anybody can ask again
+            for one in answers[:2]:
+                names = (one.claim.job.conversation_id, one.claim.job.id, str(one.claim.fence))
+                both.evalsha(sha("slot_release").decode(), 1, KEYS.base, *names)
+            await both.execute()
         for one in answers[2:4]:
             await asyncio.wait_for(one.inside.wait(), 10)
         assert not answers[4].inside.is_set()
+
+    async def test_a_place_is_told_once(self, begin: Begin, redis_client: Redis) -> None:
+        """It is asked for again and again, and told only when it is another."""
+        await begin()
+        waiting = await begin(shared=RedisSlots(redis_client, KEYS, lease_seconds=0.3))
+        heard: set[float | None] = set()
+
+        async def asked_four_times() -> bool:
+            heard.add(await redis_client.zscore(KEYS.heard("server"), waiting.claim.job.conversation_id))
+            return len(heard) == 4
+
+        await until("it has asked four times", asked_four_times)
+        assert waiting.places == [1]
 
     async def test_an_answer_that_has_begun_goes_first(self, begin: Begin, inbox: RedisInbox, jobs: RedisJobs) -> None:
         """People see its first half: it passes those who have nothing yet."""
@@ -201,11 +218,11 @@ class TestSharing:
         assert await redis_client.zcard(KEYS.slots("server")) == 0
 
     async def test_a_slot_of_a_killed_process_comes_back(
-        self, begin: Begin, inbox: RedisInbox, jobs: RedisJobs, redis_client: Redis
+        self, begin: Begin, inbox: RedisInbox, redis_client: Redis
     ) -> None:
         """After kill -9 the one who waits gets it, a lease later."""
-        await inbox.accept(message(thread="waits"))
-        mine = await claim_one(jobs)
+        await inbox.accept(message(thread="waits", platform="discord"))  # where the other process cannot take it over
+        mine = await claim_one(RedisJobs(redis_client, KEYS, lanes=["discord"], lease_seconds=30.0))
         await inbox.accept(message(thread="killed"))
         async with _processes(redis_client, 1, lease_seconds=1.0, slots=1, answer_seconds=600) as (process,):
             await until("the other process has it", lambda: _is(redis_client.zcard(KEYS.slots("server")), 1))
