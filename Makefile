@@ -26,8 +26,8 @@ check: .venv/dev.stamp  ## Formatting, lint, types, import rules: the same as CI
 	@$(PY) -m mypy
 	@$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
-bench: .venv/dev.stamp  ## Measure
-	@$(PY) -m benchmarks $(ARGS)
+bench: .venv/dev.stamp  ## Measure, and write docs/benchmarks.md (six minutes)
+	@$(PY) -m benchmarks --write $(ARGS)
 
 chaos: .venv/dev.stamp  ## Kill, stop and cut off what answers, and see that no question suffers
 	@$(PY) -m tests.chaos $(ARGS)

@@ -138,14 +138,30 @@ class Cost(Generic[Taken]):
     rates: list[float] = field(default_factory=list)  # jobs per second
     client: list[float] = field(default_factory=list)  # processor time of this process
     server: list[float] = field(default_factory=list)  # processor time of the server
+    commands: dict[str, float] = field(default_factory=dict)  # of the last round, per job, those of scripts included
 
     async def measure(self, redis: Redis, drive: Callable[[Queue[Taken], float], Awaitable[int]]) -> None:
+        await redis.config_resetstat()
         server, client, started = await _server_seconds(redis), time.process_time(), time.perf_counter()
         jobs = await drive(self.queue, SECONDS)
         elapsed = time.perf_counter() - started
         self.rates.append(jobs / elapsed)
         self.client.append((time.process_time() - client) / jobs * 1e6)
         self.server.append((await _server_seconds(redis) - server) / jobs * 1e6)
+        calls = {
+            name.removeprefix("cmdstat_"): one["calls"] / jobs
+            for name, one in (await redis.info("commandstats")).items()
+        }
+        self.commands = {name: count for name, count in calls.items() if name not in {"info", "config|resetstat"}}
+
+    def words(self) -> str:
+        """Where a job's time goes."""
+        most = sorted(self.commands.items(), key=lambda item: -item[1])[:6]
+        return (
+            f"{statistics.median(self.client):,.0f} microseconds of this process's processor time and "
+            f"{statistics.median(self.server):,.0f} of the server's, which runs {sum(self.commands.values()):.1f} "
+            f"commands ({', '.join(f'{name} {count:.1f}' for name, count in most)}, ...)"
+        )
 
 
 async def _server_seconds(redis: Redis) -> float:
@@ -179,9 +195,8 @@ async def measure() -> Section:
                 )
             )
             notes += [
-                f"{name}: a job costs this process {statistics.median(ours.client):,.0f} microseconds of processor time"
-                f" (bare {statistics.median(bare.client):,.0f}) and the server {statistics.median(ours.server):,.0f}"
-                f" (bare {statistics.median(bare.server):,.0f})."
+                f"A job, {name}: {ours.words()}.",
+                f"The same in the bare stream: {bare.words()}.",
             ]
     return Section(
         "Jobs per second",

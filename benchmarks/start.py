@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from benchmarks.report import Figure, Panel, Plot, Section, distribution, percentile, run
 from benchmarks.store import LANE, fresh_store, question
 from conversation.control import Control
-from conversation.model import Claim, Ending, Settlement
+from conversation.model import Claim, Ending, Settlement, StopReason
 from conversation.worker import Worker
 from storage.client import open_redis
 from storage.inbox import RedisInbox
@@ -33,7 +33,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self.begun: asyncio.Queue[float] = asyncio.Queue()
 
-    async def answer(self, claim: Claim, control: Control) -> Settlement | None:
+    async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason:
         """See Answerer."""
         self.begun.put_nowait(time.perf_counter())
         return Settlement(Ending.COMPLETE)

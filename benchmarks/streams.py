@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from pathlib import Path
 
@@ -83,6 +84,7 @@ async def bare(url: str) -> Load:
 async def whole(url: str, store: str, directory: Path) -> tuple[Load, CountingPlatform]:
     """A hundred questions in a hundred threads, through listener's intake, queue, worker, manager, model and delivery,
     wired as `python -m bot run` is."""
+    logging.getLogger("bot.models").setLevel(logging.ERROR)  # the stand-in server has no model's vocabulary
     platform = CountingPlatform()
     file = tokenizer_file()
     settings = load_settings(
