@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.settings import ModelApi, Settings
-from conversation.errors import CorralError, ModelError, ModelUnavailable
+from conversation.errors import CorralError, ModelError, ModelRefused, ModelUnavailable
 from conversation.language_model import LanguageModel
 from conversation.ports import ChatTemplate, ModelCard, Tokenizer
 from conversation.prompts import Llama2Template, PromptFormat, canonical_difference, canonical_text, template_for
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 
 
 async def load_tokenizer(source: str) -> FileTokenizer:
-    """MODEL_TOKENIZER's. Raises ModelUnavailable that names the variable."""
+    """MODEL_TOKENIZER's. Raises ModelError that names the variable."""
     from inference.tokenizers import FileTokenizer
 
     try:
         return await FileTokenizer.load(source)
     except ValueError as exc:
-        raise ModelUnavailable(f"MODEL_TOKENIZER: {source}: {exc}") from exc
+        raise ModelRefused(f"MODEL_TOKENIZER: {source}: {exc}") from exc
 
 
 async def compare_with_reference(client: TgiClient, model_id: str) -> None:
@@ -101,7 +101,7 @@ class ConfiguredModel:
         model = await build()
         settings = self._settings
         if model.card.context_tokens <= settings.max_new_tokens * 2:
-            raise ModelUnavailable(
+            raise ModelRefused(
                 f"the window of {model.card.model_id} is {model.card.context_tokens} tokens, too small for replies of "
                 f"MAX_NEW_TOKENS={settings.max_new_tokens}: set it to {model.card.context_tokens // 4}"
             )

@@ -81,7 +81,7 @@ async def _thread(settings: Settings, name: str) -> AsyncIterator[tuple[House, T
 
     interrupts = Interrupts(main.cancel)
     async with open_house(settings) as house:
-        worker = build_worker(house, {"terminal": TerminalReplies(house.screen)}, drain_seconds=0)
+        worker = build_worker(house, {"terminal": TerminalReplies(house.screen)}, drain_seconds=0, frank=True)
         thread = TerminalThread(thread_id(_user(), name), house.intake, house.inbox, house.screen, house.threads)
         with interrupts.installed():
             async with working(worker, on_failure):

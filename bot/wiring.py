@@ -101,8 +101,8 @@ async def _keep_alive(server: EmbeddedValkey) -> None:
             log.warning("the embedded store is down: %s", error)
 
 
-def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: float) -> Worker:
-    """A worker for the platforms that it can write to."""
+def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: float, *, frank: bool = False) -> Worker:
+    """A worker for the platforms that it can write to; a `frank` one tells the people there technical reasons."""
     settings = house.settings
     queue = RedisJobs(house.redis, house.keys, lanes=tuple(sinks), lease_seconds=settings.lease_seconds)
     slots = RedisSlots(house.redis, house.keys, lease_seconds=settings.lease_seconds)
@@ -110,6 +110,7 @@ def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: fl
         system_prompt=settings.system_prompt,
         sampling=Sampling(settings.max_new_tokens, settings.temperature, settings.top_p),
         patience=Patience(settings.model_patience_seconds),
+        frank=frank,
     )
     return Worker(
         queue,

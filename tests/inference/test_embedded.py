@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conversation.errors import ModelError, ModelUnavailable, StreamCut, UnsupportedModel
+from conversation.errors import ModelError, ModelRefused, ModelUnavailable, StreamCut, UnsupportedModel
 from conversation.model import Message, Role
 from conversation.ports import Chunk, Piece, Prompt, Sampling
 from inference import embedded
@@ -186,7 +186,7 @@ def test_the_process_does_not_outlive_the_program(end: str) -> None:
 
 async def test_a_missing_file_says_what_to_set(tmp_path: Path) -> None:
     """MODEL_ID is named, with what it should be."""
-    with pytest.raises(ModelUnavailable, match="MODEL_ID"):
+    with pytest.raises(ModelRefused, match="MODEL_ID"):
         await EmbeddedModel.open(tmp_path / "none.gguf")
 
 
@@ -194,7 +194,7 @@ async def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     """Another kind of file, a base model, and a model without weights each get their own words."""
     path = tmp_path / "one.gguf"
     path.write_bytes(b"<html>not found</html>")
-    with pytest.raises(ModelUnavailable, match="no GGUF"):
+    with pytest.raises(ModelRefused, match="no GGUF"):
         await EmbeddedModel.open(path)
     path.write_bytes(gguf({name: value for name, value in VALUES.items() if name != "tokenizer.chat_template"}))
     with pytest.raises(UnsupportedModel, match="Instruct"):
@@ -208,7 +208,7 @@ async def test_a_damaged_model_does_not_load(tmp_path: Path) -> None:
     path.write_bytes(gguf(VALUES))
     model = await EmbeddedModel.open(path)
     for _ in range(2):
-        with pytest.raises(ModelUnavailable, match="cannot load"):
+        with pytest.raises(ModelRefused, match="cannot load"):
             await model.start()
     await model.close()
 
@@ -220,7 +220,7 @@ async def test_a_missing_system_library_has_its_remedy(monkeypatch: pytest.Monke
     package.write_text("raise ImportError('libgomp.so.1: cannot open shared object file: No such file or directory')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     model = await EmbeddedModel.open(context_tokens=512)
-    with pytest.raises(ModelUnavailable, match="apt install libgomp1"):
+    with pytest.raises(ModelRefused, match="apt install libgomp1"):
         await model.start()
     await model.close()
 
@@ -228,5 +228,5 @@ async def test_a_missing_system_library_has_its_remedy(monkeypatch: pytest.Monke
 async def test_a_demo_model_that_is_not_installed_has_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package the error names the settings that point at another model."""
     monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _: None)  # type: ignore[attr-defined]
-    with pytest.raises(ModelUnavailable, match="MODEL_URL"):
+    with pytest.raises(ModelRefused, match="MODEL_URL"):
         await EmbeddedModel.open()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversation.errors import ModelUnavailable
+from conversation.errors import ModelRefused, ModelUnavailable
 from conversation.ports import Piece
 from inference.http import ModelServer, Timeouts
 from inference.tokenizers import FileTokenizer, ServerTokenizer, TokenizeApi
@@ -88,7 +88,7 @@ async def test_a_vocabulary_is_known_by_its_content(tokenizer_file: Path, tmp_pa
 
 async def test_a_tokenizer_that_is_not_there_names_the_setting(tmp_path: Path) -> None:
     """A wrong path and a wrong file are told apart."""
-    with pytest.raises(ModelUnavailable, match="MODEL_TOKENIZER"):
+    with pytest.raises(ModelRefused, match="MODEL_TOKENIZER"):
         await FileTokenizer.load(tmp_path / "none.json")
     wrong = tmp_path / "wrong.json"
     wrong.write_text("{}")
