@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +159,15 @@ async def test_the_end_of_a_text_waits_for_the_store_as_long_as_it_takes(
     assert town.last.ending == Ending.COMPLETE
 
 
-@pytest.mark.usefixtures("_short_pauses")
+@pytest.fixture
+def _no_logs() -> Iterator[None]:
+    """What pytest keeps of a log would look like a leak."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("_short_pauses", "_no_logs")
 @pytest.mark.parametrize("harbour", ["killed"], indirect=True)
 async def test_a_store_that_stays_away_costs_no_memory(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight answers wait for their end: hundreds of tries later there are no more tasks and no more objects."""
@@ -171,8 +179,6 @@ async def test_a_store_that_stays_away_costs_no_memory(harbour: Harbour, monkeyp
         tries += 1
 
     monkeypatch.setattr(delivery_module.log, "warning", count)
-    # What pytest keeps of a log would look like a leak.
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
     async with town.worker():
         reached, go_on = town.model.hold_after(2)
         accepted = [await town.ask("a b c", thread=str(number)) for number in range(8)]
