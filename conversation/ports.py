@@ -230,8 +230,8 @@ class ModelSlots(Protocol):
     def hold(
         self, claim: Claim, server: str, slots: int, *, on_place: Callable[[int], None], keep: Callable[[], bool]
     ) -> AbstractAsyncContextManager[None]:
-        """Inside, the claim has one of the server's `slots`, as long as it is renewed. Entering waits for it, first
-        come first served but begun answers before others, and calls `on_place` with the place in the line (starts at
+        """Inside, the claim has one of the server's `slots`, as long as it is renewed. Entering waits for it, in the
+        order of the queue but begun answers before others, and calls `on_place` with the place in the line (starts at
         1) when that has changed, about once a second at most. At the end slot or place are given back, unless
         `keep()`: then the same claim finds them again. Raises LeaseLost on entering. While the store is away nobody
         enters, and who is inside stays."""

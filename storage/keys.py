@@ -91,7 +91,8 @@ class Keys:
         return f"{self.base}:slots:{server}"
 
     def line(self, server: str) -> str:
-        """sorted set: conversations that wait for a slot, by when they came (seconds); begun answers before all"""
+        """sorted set: conversations that wait for a slot, by when they came into the ready stream (milliseconds);
+        answers that have begun before all others"""
         return f"{self.base}:line:{server}"
 
     def heard(self, server: str) -> str:

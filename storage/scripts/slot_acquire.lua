@@ -13,15 +13,19 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', heard, '-inf', time)) do
   redis.call('ZREM', line, gone)
   redis.call('ZREM', heard, gone)
 end
-local before = redis.call('HMGET', lease, 'slot', 'line')
+local before = redis.call('HMGET', lease, 'slot', 'line', 'entry')
 if (before[1] or before[2] or server) ~= server then unslot(conversation) end
 
 local place = 0
 if not redis.call('ZSCORE', slots, conversation) then
   if not redis.call('ZSCORE', line, conversation) then
+    -- In the order of the ready stream, whose ids are times (milliseconds) and numbers: what was claimed together is
+    -- prepared side by side, and the quickest to be ready must not pass the others.
+    local at, number = string.match(before[3], '^(%d+)-(%d+)$')
+    local order = at + math.min(number, 999) / 1000
     -- People see half of an answer that has begun: it goes on before others begin.
-    local begun = tonumber(redis.call('HGET', key('job', job), 'progress') or 0) > 0
-    redis.call('ZADD', line, begun and string.format('%.6f', time - 1e10) or time, conversation)
+    if tonumber(redis.call('HGET', key('job', job), 'progress') or 0) > 0 then order = order - 1e13 end
+    redis.call('ZADD', line, string.format('%.3f', order), conversation)
   end
   redis.call('ZADD', heard, slot_until(lease_seconds), conversation)
   local ahead, free = redis.call('ZRANK', line, conversation), most - redis.call('ZCARD', slots)

@@ -80,7 +80,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.unslotted: dict[str, list[str]] = {"x": [], "y": []}
         self.parked: dict[str, list[str]] = {"x": [], "y": []}
         self.slotted: list[str] = []
-        self.line: list[tuple[bool, str]] = []  # (has not begun, thread), in order
+        self.line: list[tuple[bool, int, str]] = []  # (has not begun, when it was announced, thread), in order
+        self.announcements = 0
+        self.announced_at: dict[str, int] = {}
         self.run(self.open())
 
     async def open(self) -> None:
@@ -124,7 +126,15 @@ class QueueMachine(RuleBasedStateMachine):
             return
         author = self.threads[thread][0].messages[0].author_id
         is_free = at_once or len(self.unslotted[author]) < PER_PERSON
-        (self.unslotted if is_free else self.parked)[author].append(thread)
+        if is_free:
+            self.enter(thread, author)
+        else:
+            self.parked[author].append(thread)
+
+    def enter(self, thread: str, author: str) -> None:
+        self.unslotted[author].append(thread)
+        self.announcements += 1
+        self.announced_at[thread] = self.announcements
 
     def leave(self, thread: str) -> None:
         for threads in (*self.unslotted.values(), *self.parked.values()):
@@ -134,11 +144,11 @@ class QueueMachine(RuleBasedStateMachine):
     def promote(self) -> None:
         for author, parked in self.parked.items():
             while parked and len(self.unslotted[author]) < PER_PERSON:
-                self.unslotted[author].append(parked.pop(0))
+                self.enter(parked.pop(0), author)
 
     def unslot(self, thread: str) -> None:
         self.slotted = [other for other in self.slotted if other != thread]
-        self.line = [(new, other) for new, other in self.line if other != thread]
+        self.line = [waiting for waiting in self.line if waiting[2] != thread]
 
     def end(self, thread: str, job: ModelJob) -> None:
         self.threads[thread].remove(job)
@@ -288,10 +298,10 @@ class QueueMachine(RuleBasedStateMachine):
         assert job.claim is not None
         place = 0
         if thread not in self.slotted:
-            if thread not in [other for _, other in self.line]:
-                self.line.append((job.tokens == 0, thread))
-                self.line.sort(key=lambda waiting: waiting[0])
-            ahead = [other for _, other in self.line].index(thread)
+            if thread not in [waiting[2] for waiting in self.line]:
+                self.line.append((job.tokens == 0, self.announced_at[thread], thread))
+                self.line.sort()
+            ahead = [waiting[2] for waiting in self.line].index(thread)
             place = 0 if ahead < SLOTS - len(self.slotted) else ahead + 1
         if place == 0:
             self.unslot(thread)
@@ -411,7 +421,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert not parked or len(unslotted) >= PER_PERSON
         assert {thread_of[one] for one in await self.redis.zrange(KEYS.slots("server"), 0, -1)} == set(self.slotted)
         assert [thread_of[one] for one in await self.redis.zrange(KEYS.line("server"), 0, -1)] == [
-            thread for _, thread in self.line
+            waiting[2] for waiting in self.line
         ]
         assert await self.slots.free("server", SLOTS) == SLOTS - len(self.slotted)
         endless = [key async for key in self.redis.scan_iter(count=1000) if await self.redis.ttl(key) == -1]

@@ -36,6 +36,7 @@ class Workers:
             sys.executable,
             *("-m", "tests.storage.worker_process", self._url, str(LEASE_SECONDS), str(self.steps)),
             cwd=REPOSITORY,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         self.alive.append(process)
@@ -49,6 +50,8 @@ class Workers:
     async def end(self, process: asyncio.subprocess.Process) -> None:
         """Politely; it must end well."""
         process.send_signal(signal.SIGCONT)
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readline(), 20)  # before that it cannot end politely
         process.send_signal(signal.SIGTERM)
         await self._gone(process)
         assert process.returncode == 0

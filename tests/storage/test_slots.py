@@ -113,6 +113,19 @@ class TestTheLine:
                 one.end()
         assert [one.places for one in answers] == [[], [1], [2, 1], [3, 2, 1]]
 
+    async def test_who_is_prepared_first_does_not_pass(self, begin: Begin, inbox: RedisInbox, jobs: RedisJobs) -> None:
+        """What came earlier goes first, however long it took until it could ask."""
+        holder = await begin()
+        await inbox.accept(message(thread="long"))
+        claim = await claim_one(jobs)
+        quick = await begin()
+        long = await begin(claim=claim)
+        assert long.places == [1]
+        await quick.told(2)
+        holder.end()
+        await asyncio.wait_for(long.inside.wait(), 10)
+        assert not quick.inside.is_set()
+
     async def test_a_slot_that_is_given_back_is_heard_of_at_once(
         self, begin: Begin, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -250,6 +263,25 @@ class TestALease:
 
         await until("three leases", three_leases_later)
         await until("the end of the lease", lambda: _is(slots.free("server", 1), 1))
+
+    async def test_keeps_a_place_in_the_line_as_well(self, inbox: RedisInbox, redis_client: Redis) -> None:
+        """Who waits and is held up for longer than a lease keeps its place while its claim is renewed."""
+        jobs = RedisJobs(redis_client, KEYS, lanes=["slack"], lease_seconds=SHORT_LEASE)
+        slots = RedisSlots(redis_client, KEYS, lease_seconds=SHORT_LEASE)
+        claims = []
+        for n in range(3):
+            await inbox.accept(message(thread=str(n)))
+            claims.append(await claim_one(jobs))
+            await jobs.renew(claims)
+            assert await slots._ask(claims[-1], "server", 1) == n
+        end = claims[0].deadline + 3 * SHORT_LEASE
+
+        async def three_leases_later() -> bool:
+            await jobs.renew(claims)
+            assert await slots._ask(claims[2], "server", 1) == 2
+            return claims[0].deadline > end
+
+        await until("three leases", three_leases_later)
 
     async def test_is_put_back_by_a_renewal_after_an_outage(
         self, begin: Begin, jobs: RedisJobs, redis_client: Redis

@@ -34,6 +34,7 @@ async def work(url: str, lease_seconds: float, steps: int) -> None:
     """Claim, renew and answer until SIGTERM."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    print("hears SIGTERM", flush=True)
     async with open_redis(url) as redis:
         jobs = RedisJobs(redis, Keys(), lanes=["slack"], lease_seconds=lease_seconds)
         running: dict[asyncio.Task[None], Claim] = {}
