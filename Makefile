@@ -13,7 +13,7 @@ help:  ## List what there is
 chat: .venv/run.stamp  ## Talk to the model in this terminal
 	@$(PY) -m bot chat $(ARGS)
 
-run: .venv/run.stamp  ## Answer in Slack and Discord (settings: .env)
+run: .venv/run.stamp  ## Answer what people ask (settings: .env)
 	@$(PY) -m bot run $(ARGS)
 
 test: .venv/dev.stamp  ## Run all tests

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -117,8 +118,8 @@ class Settings(BaseSettings):
     @field_validator("model_url", "slack_api_url")
     @classmethod
     def _is_http(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("it must begin with http:// or https://")
+        if value is not None and not _is_address(value, "http", "https"):
+            raise ValueError("it must be an address that begins with http:// or https://")
         api = info.data.get("model_api")
         if value is None and api in {ModelApi.TGI, ModelApi.COMPLETIONS}:
             raise ValueError(f"it is missing, and MODEL_API={api} needs it")
@@ -135,8 +136,24 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        if value is not None and not _is_address(value.get_secret_value(), "redis", "rediss", "unix"):
+            raise ValueError("it must be an address that begins with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("model_token", "slack_bot_token", "slack_app_token", "discord_token")
+    @classmethod
+    def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().isprintable():
+            raise ValueError("it must be one line without control characters")
+        return value
+
+    @field_validator("system_prompt")
+    @classmethod
+    def _is_text(cls, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("it must be UTF-8 text") from None
         return value
 
     @property
@@ -156,6 +173,14 @@ class Settings(BaseSettings):
         """The environment, then files named by NAME_FILE, then `.env`."""
         dotenv = _DotEnvWithoutFiles(settings_cls)
         return init_settings, env_settings, _SecretFiles(settings_cls, dotenv.files), dotenv
+
+
+def _is_address(value: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and (parts.port or True) and bool(parts.netloc or parts.scheme == "unix")
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
 
 
 def secret_names() -> tuple[str, ...]:
@@ -188,9 +213,10 @@ class _SecretFiles(PydanticBaseSettingsSource):
             return None, field_name, False
         try:
             return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except OSError as exc:
+        except (OSError, UnicodeDecodeError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else "it is no UTF-8 text"
             raise SettingsError(
-                f"{variable}: cannot read {path}: {exc.strerror}. Put the secret there, readable for this user, or "
+                f"{variable}: cannot read {path}: {why}. Put the secret there, readable for this user, or "
                 f"set {field_name.upper()}."
             ) from exc
 
@@ -205,6 +231,8 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as exc:
         raise SettingsError("\n".join(_explain(exc.errors()))) from None  # the cause would repeat the values
+    except UnicodeDecodeError:
+        raise SettingsError(".env: it is no UTF-8 text; save it as UTF-8") from None
 
 
 def _explain(errors: Iterable[Any]) -> Iterable[str]:

@@ -110,5 +110,7 @@ def terminal(
         yield Terminal(process, columns, rows)
     finally:
         if process.isalive():
-            process.kill(signal.SIGKILL)
+            process.kill(signal.SIGTERM)  # the last one out stops the store; a killed one would leave it behind
+            with suppress(pexpect.TIMEOUT):
+                process.expect(pexpect.EOF, timeout=10)
         process.close(force=True)

@@ -13,6 +13,7 @@ from adapters.terminal.interrupts import Interrupts
 from adapters.terminal.listener import TerminalThread, View
 from conversation.errors import CorralError
 from conversation.model import Ending
+from conversation.notices import THINKING
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -34,7 +35,7 @@ async def ask(thread: TerminalThread, question: str, out: TextIO, err: TextIO, i
     stopping: set[asyncio.Task[bool]] = set()
     with interrupts.stopping(lambda: stopping.add(asyncio.create_task(thread.stop(job_id), name="stop the answer"))):
         try:
-            view = await (_render(thread, job_id, out) if out.isatty() else _write_plain(thread, job_id, out))
+            view = await (_render(thread, job_id, out) if out.isatty() else _write_plain(thread, job_id, out, err))
         except asyncio.CancelledError:
             await thread.stop(job_id)  # nobody will come back for this answer
             return EXIT_INTERRUPTED
@@ -55,10 +56,14 @@ async def _render(thread: TerminalThread, job_id: str, out: TextIO) -> View:
     return view
 
 
-async def _write_plain(thread: TerminalThread, job_id: str, out: TextIO) -> View:
-    view, written = View(), ""
+async def _write_plain(thread: TerminalThread, job_id: str, out: TextIO, err: TextIO) -> View:
+    view, written, said = View(), "", ""
     async with aclosing(thread.watch(job_id)) as views:
         async for view in views:
+            if view.status not in {said, THINKING}:  # why nothing comes; it is no part of the answer
+                said = view.status
+                err.write(f"{said}\n" if said else "")
+                err.flush()
             if not view.text.startswith(written):
                 out.write(f"\n{BEGUN_ANEW}\n")
                 written = ""

@@ -37,7 +37,7 @@ def read_dialog(turns: Sequence[Mapping[str, object]]) -> tuple[Message, ...]:
     messages = []
     for place, turn in enumerate(turns, start=1):
         role, content = turn.get("role"), turn.get("content")
-        if role not in set(Role):
+        if not isinstance(role, str) or role not in set(Role):
             raise InvalidDialog(f"turn {place} has the role {role!r}; there are system, user and assistant")
         if not isinstance(content, str):
             raise InvalidDialog(f"turn {place} has no text as its content")
