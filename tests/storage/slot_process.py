@@ -1,7 +1,7 @@
 """A worker as a process of its own: claims, and needs a slot of the model for each answer.
 
 Arguments: the store's address, the lease in seconds, the model's slots, how long an answer takes (seconds). It counts
-what it has running in the key `test:running`, and how often that was more than the slots in `test:exceeded`.
+what it has running in the key `test:running`, which is there before, and how often that was more than the slots in `test:exceeded`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ async def work(url: str, lease_seconds: float, slots: int, answer_seconds: float
             async with shared.hold(claim, "server", slots, on_place=lambda place: None, keep=lambda: False):
                 if await redis.incr("test:running") > slots:
                     await redis.set("test:exceeded", 1, ex=600)
-                await redis.expire("test:running", 600)
                 await asyncio.sleep(answer_seconds)
                 await redis.decr("test:running")
             await jobs.finish(claim, answer(claim))

@@ -408,12 +408,14 @@ class _processes:  # noqa: N801 - used as a function
     """Worker processes (tests/storage/slot_process.py) that are gone at the end."""
 
     def __init__(self, redis: Redis, count: int, *, lease_seconds: float, slots: int, answer_seconds: float) -> None:
+        self._redis = redis
         kwargs = redis.connection_pool.connection_kwargs
         self._arguments = [f"unix://{kwargs['path']}", str(lease_seconds), str(slots), str(answer_seconds)]
         self._count = count
         self._started: list[asyncio.subprocess.Process] = []
 
     async def __aenter__(self) -> list[asyncio.subprocess.Process]:
+        await self._redis.set("test:running", 0, ex=600)  # a process that is killed could leave it without a lifetime
         for _ in range(self._count):
             self._started.append(
                 await asyncio.create_subprocess_exec(
