@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -19,12 +19,13 @@ from conversation.model import (
     Turn,
 )
 
+# Not `asdict`: it copies all that is inside, a millisecond for a long answer's ids at every checkpoint; orjson writes
+# dataclasses itself.
+
 
 def dump_turn(turn: Turn) -> bytes:
     """A turn without its place, which the store gives."""
-    record = asdict(turn)
-    del record["seq"]
-    return orjson.dumps(record)
+    return orjson.dumps({field.name: getattr(turn, field.name) for field in fields(Turn) if field.name != "seq"})
 
 
 def load_turn(data: bytes, seq: int) -> Turn:
@@ -36,7 +37,8 @@ def load_turn(data: bytes, seq: int) -> Turn:
 
 
 def dump_message(message: InboundMessage) -> bytes:
-    return orjson.dumps({**asdict(message), "address": str(message.address), "key": message.key})
+    record = {field.name: getattr(message, field.name) for field in fields(InboundMessage)}
+    return orjson.dumps({**record, "address": str(message.address), "key": message.key})
 
 
 def load_message(data: bytes) -> InboundMessage:
@@ -49,7 +51,7 @@ def load_message(data: bytes) -> InboundMessage:
 
 
 def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
-    return orjson.dumps(asdict(checkpoint))
+    return orjson.dumps(checkpoint)
 
 
 def load_checkpoint(data: bytes) -> Checkpoint:

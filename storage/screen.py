@@ -37,9 +37,11 @@ class RedisScreen:
         self._put = load_script(redis, "screen_put")
 
     async def put(self, conversation_id: str, message_id: str, record: Mapping[str, object]) -> None:
-        """Show the record under this id, in place of an older one. `message_id` is not empty. Safe to repeat. Raises
-        StoreUnavailable."""
-        await self._write(conversation_id, message_id, orjson.dumps(dict(record)))
+        """Show the record under this id, in place of an older one. `message_id` is not empty. A record with a `job_id`
+        is shown while that job lives, and while its end is being written only one with an `ending`. Safe to repeat.
+        Raises StoreUnavailable."""
+        job_id, is_end = str(record.get("job_id") or ""), bool(record.get("ending"))
+        await self._write(conversation_id, message_id, orjson.dumps(dict(record)), job_id, is_end=is_end)
 
     async def delete(self, conversation_id: str, message_id: str) -> None:
         """Take the message away; a later `put` brings it back at its place. Safe to repeat. Raises StoreUnavailable."""
@@ -76,12 +78,15 @@ class RedisScreen:
                 is_away = True
                 await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _write(self, conversation_id: str, message_id: str, data: bytes) -> None:
+    async def _write(
+        self, conversation_id: str, message_id: str, data: bytes, job_id: str = "", *, is_end: bool = False
+    ) -> None:
         keys = self._keys
+        channel = keys.screen_channel(conversation_id)
         with store_errors():
             await self._put(
-                keys=[keys.screen(conversation_id)],
-                args=[message_id, data, keys.content_seconds, MAX_MESSAGES, keys.screen_channel(conversation_id)],
+                keys=[keys.screen(conversation_id), *([keys.job(job_id)] if job_id else [])],
+                args=[message_id, data, keys.content_seconds, MAX_MESSAGES, channel, int(is_end)],
             )
 
     async def _state(self, conversation_id: str, message_ids: set[str] | None) -> dict[str, bytes]:

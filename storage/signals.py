@@ -29,7 +29,8 @@ async def stop_signals(redis: Redis, channel: str) -> AsyncIterator[tuple[str, S
     """
     async for text in listen(redis, channel):
         reason, _, conversation_id = text.partition(" ")
-        yield conversation_id, StopReason(reason)
+        if reason in set(StopReason):  # a newer replica may know others
+            yield conversation_id, StopReason(reason)
 
 
 async def listen(redis: Redis, channel: str) -> AsyncIterator[str]:
@@ -47,16 +48,17 @@ async def listen(redis: Redis, channel: str) -> AsyncIterator[str]:
 
 
 async def _messages(subscription: PubSub) -> AsyncIterator[bytes]:
-    heard = time.monotonic()
+    heard, has_asked = time.monotonic(), False
     while True:
         message = cast("dict[str, Any] | None", await subscription.get_message(timeout=PING_SECONDS))
         now = time.monotonic()
         if message is not None:
-            heard = now
+            heard, has_asked = now, False
             if message["type"] == "message":
                 yield message["data"]
-        elif now - heard > 2 * PING_SECONDS:
+        elif has_asked and now - heard > 2 * PING_SECONDS:
             raise ConnectionError("no answer to a ping")
-        elif now - heard >= PING_SECONDS:
+        else:  # the wait may have ended a little early
+            has_asked = True
             async with asyncio.timeout(PING_SECONDS):
                 await subscription.ping()

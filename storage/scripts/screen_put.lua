@@ -1,8 +1,13 @@
 -- Puts a message on a screen, at the place of its first appearance, and tells who follows.
 -- What was taken away is a record too, so that somebody who was cut off meanwhile learns of it.
--- KEYS: screen. ARGV: message id, JSON, content seconds, the most messages, channel.
+-- A write that was on its way while its worker lost the job must not come over the end that another one has written:
+-- nothing is put for a job that has ended, and only an end for one that is ending.
+-- KEYS: screen, the job's key or none. ARGV: message id, JSON, content seconds, the most messages, channel,
+-- '1' when the answer ends with this message.
 -- A field is a message id, its value `<order> <JSON>`; the field '' counts the orders given.
 local screen, id, json, most = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[4])
+if KEYS[2] and (redis.call('EXISTS', KEYS[2]) == 0
+  or (ARGV[6] ~= '1' and redis.call('HEXISTS', KEYS[2], 'closing') == 1)) then return 0 end
 local old = redis.call('HGET', screen, id)
 local order = old and string.match(old, '^%d+') or redis.call('HINCRBY', screen, '', 1)
 redis.call('HSET', screen, id, order .. ' ' .. json)

@@ -19,6 +19,7 @@ class Passage:
 
     def __init__(self, upstream_path: str) -> None:
         self.url = ""
+        self.held = 0  # pieces that wait for it to be opened
         self._upstream_path = upstream_path
         self._free = asyncio.Event()
         self._free.set()
@@ -58,7 +59,9 @@ class Passage:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(CHUNK_BYTES):
+                self.held += 1
                 await self._free.wait()
+                self.held -= 1
                 writer.write(data)
                 await writer.drain()
         finally:

@@ -64,12 +64,12 @@ async def test_messages_stand_in_the_order_of_their_first_appearance(writer: Red
     """A new text takes the place of the old one; a message that was taken away is not there."""
     assert await reader.read(THREAD) == []
     for message_id, text in (("z", "1"), ("a", "2"), ("m", "3"), ("z", "4 ünï\n")):
-        await writer.put(THREAD, message_id, {"text": text, "job_id": "j", "deleted": False})
+        await writer.put(THREAD, message_id, {"text": text, "deleted": False})
     await writer.delete(THREAD, "a")
     await writer.delete(THREAD, "a")
     assert await reader.read(THREAD) == [
-        {"id": "z", "text": "4 ünï\n", "job_id": "j", "deleted": False},
-        {"id": "m", "text": "3", "job_id": "j", "deleted": False},
+        {"id": "z", "text": "4 ünï\n", "deleted": False},
+        {"id": "m", "text": "3", "deleted": False},
     ]
     await writer.put(THREAD, "a", {"text": "5"})
     assert texts(await reader.read(THREAD)) == [("z", "4 ünï\n"), ("a", "5"), ("m", "3")]
