@@ -1,8 +1,8 @@
 """A worker as a process of its own: claims, and needs a slot of the model for each answer.
 
 Arguments: the store's address, the lease in seconds, the model's slots, how long an answer takes (seconds). It counts
-what it has running in the key `test:running`, which is there before, and in `test:exceeded` how often that was more than
-the slots.
+what it has running in the key `test:running`, which is there before, and in `test:exceeded` how often that was more
+than the slots.
 """
 
 from __future__ import annotations
