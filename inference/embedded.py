@@ -37,7 +37,7 @@ TIMEOUTS = Timeouts(first_token=180.0, between_tokens=60.0)
 BATCH_TOKENS = 256
 LOAD_SECONDS = 600.0  # a large file from a slow disk takes minutes
 # So small a model repeats itself for ever on some questions.
-DEMO_OPTIONS = {"repeat_penalty": 1.1}
+DEMO_OPTIONS = {"repeat_penalty": 1.05}
 PROMPT_CACHE_MIB = 256  # of the prompts of threads that have no slot at the moment; the default is 8192
 
 T = TypeVar("T")
