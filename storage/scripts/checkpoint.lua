@@ -3,7 +3,7 @@
 local conversation, job, fence, tokens = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 if not owns(conversation, job, fence) then return false end
 -- First, because a full server refuses a script's first growing write only: running answers go on, new ones wait.
-touch(conversation)
+keep(conversation)
 local before = tonumber(redis.call('HGET', key('job', job), 'progress') or 0)
 redis.call('HSET', key('job', job), 'checkpoint', ARGV[5], 'progress', tokens)
 if ARGV[6] == '1' then redis.call('HSET', key('job', job), 'closing', 1) else redis.call('HDEL', key('job', job), 'closing') end

@@ -29,7 +29,7 @@ local function claim(lane, entry, conversation, token)
     redis.call('HINCRBY', key('job', job), 'attempts', 1)
     redis.call('HSET', lease, 'token', token, 'owner', worker, 'job', job, 'lane', lane, 'entry', entry)
   end
-  touch(conversation)
+  keep(conversation)
   return {redis.call('HGET', lease, 'fence'), redis.call('HGET', key('job', job), 'attempts'), describe(job)}
 end
 

@@ -34,6 +34,13 @@ local function touch(conversation)
   end
 end
 
+-- The same for a running job's many small steps, which make no key: what was refreshed within the hour is left alone.
+-- The first write all the same, because a full server refuses a script's first growing write only.
+local function keep(conversation)
+  redis.call('EXPIRE', key('lease', conversation), QUEUE_SECONDS)
+  if redis.call('TTL', key('mailbox', conversation)) < QUEUE_SECONDS - 3600 then touch(conversation) end
+end
+
 local function drop(conversation, job)
   redis.call('LREM', key('mailbox', conversation), 1, job)
   redis.call('DEL', key('job', job), key('messages', job))

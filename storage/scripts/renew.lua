@@ -18,7 +18,7 @@ local function renew(conversation, job, fence)
     redis.call('EXPIRE', key('slots', at[3]), SLOT_SECONDS)
   end
   if at[4] then redis.call('ZADD', key('heard', at[4]), 'XX', slot_until(lease_seconds), conversation) end
-  touch(conversation)
+  keep(conversation)
   local asked = redis.call('HMGET', key('job', job), 'revision', 'stop')
   return {asked[1], asked[2] or ''}
 end

@@ -48,5 +48,5 @@ else
   redis.call('HSET', lease, 'line', server)
 end
 for _, name in ipairs({slots, line, heard}) do redis.call('EXPIRE', name, SLOT_SECONDS) end
-touch(conversation)
+keep(conversation)
 return place
