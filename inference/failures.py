@@ -101,7 +101,9 @@ def _read(body: bytes) -> tuple[str, str | None]:
 def _message(payload: Mapping[str, Any]) -> tuple[str, str]:
     error = payload.get("error", payload)
     if isinstance(error, dict):
-        return str(error.get("message", error)), str(error.get("type", error.get("code", "")))
+        # Not the whole of it: some servers give the request back in their error, and the question would be in the log.
+        message = error.get("message") or f"an error with {', '.join(map(str, error))}"
+        return str(message), str(error.get("type", error.get("code", "")))
     return str(error), str(payload.get("error_type", ""))
 
 

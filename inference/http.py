@@ -156,6 +156,9 @@ class ModelServer:
 
     def __init__(self, base_url: str, *, token: str | None = None, timeouts: Timeouts | None = None) -> None:
         self.base_url = base_url.rstrip("/")
+        # For messages and logs: a name and password in the address stay out of them.
+        parts = urlsplit(self.base_url)
+        self.shown_url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self.timeouts = timeouts or Timeouts()
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session: aiohttp.ClientSession | None = None
@@ -165,7 +168,7 @@ class ModelServer:
     def session(self) -> aiohttp.ClientSession:
         """The pooled session, made at the first use. Raises ModelUnavailable after `aclose`."""
         if self._closed:
-            raise ModelUnavailable(f"the connections to {self.base_url} were closed")
+            raise ModelUnavailable(f"the connections to {self.shown_url} were closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -215,9 +218,9 @@ class ModelServer:
             async with asyncio.timeout_at(deadline):
                 return await self._send("POST", path, body, accept="text/event-stream")
         except TimeoutError as exc:
-            raise ModelUnavailable(f"no answer from {self.base_url} in time: {str(exc) or 'silence'}") from exc
+            raise ModelUnavailable(f"no answer from {self.shown_url} in time: {str(exc) or 'silence'}") from exc
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            raise ModelUnavailable(f"cannot reach {self.base_url}: {exc}") from exc
+            raise ModelUnavailable(f"cannot reach {self.shown_url}: {exc}") from exc
 
     async def _json(self, method: str, path: str, body: dict[str, Any] | None, timeout: float | None = None) -> Any:
         seconds = timeout or self.timeouts.request
@@ -227,7 +230,7 @@ class ModelServer:
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer to {path} within {seconds:g} s") from exc
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            raise ModelUnavailable(f"cannot reach {self.base_url}: {exc}") from exc
+            raise ModelUnavailable(f"cannot reach {self.shown_url}: {exc}") from exc
         if response.status != 200:
             raise from_status(response.status, response.headers, data)
         if not whole:
