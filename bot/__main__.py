@@ -11,14 +11,11 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from bot.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from bot.logs import configure_logs
 from bot.roles import Role
 from bot.settings import Settings, SettingsError, load_settings
 from conversation.errors import CorralError
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 
 Result = TypeVar("Result")
 

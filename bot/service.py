@@ -9,6 +9,7 @@ import sys
 from contextlib import AsyncExitStack
 
 from adapters.terminal.replies import TerminalReplies
+from bot.exits import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from bot.health import Check, serve_health
 from bot.roles import Role
 from bot.settings import Settings
@@ -17,9 +18,6 @@ from conversation.ports import ReplySink
 
 log = logging.getLogger(__name__)
 
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 _NO_PLATFORM = """\
 No platform to listen to. Set, in the environment or in .env:

@@ -19,6 +19,7 @@ from adapters.terminal.interrupts import Interrupts
 from adapters.terminal.listener import TerminalThread
 from adapters.terminal.prompt import LineSource, PersonAtTerminal, Pipe
 from adapters.terminal.replies import TerminalReplies
+from bot.exits import EXIT_OK, EXIT_USAGE
 from bot.settings import ModelApi, Settings
 from bot.wiring import House, build_worker, open_house, working
 from conversation.errors import StoreUnavailable
@@ -31,9 +32,6 @@ _DEMO = (
 )
 _HINT = "Type a question; /help tells the rest."
 
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 # Loading a model takes all of the processor for a second: the prompt is drawn before that, not after.
 PROMPT_FIRST_SECONDS = 0.3

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from adapters.terminal.formatting import BEGUN_ANEW, MarkdownStream, finished_length, harmless
+from adapters.terminal.formatting import BEGUN_ANEW, MarkdownStream, finished_length, harmless, render
 
 ANSWER = """Use `sorted`:
 
@@ -113,3 +113,15 @@ def test_unicode_line_ends_do_not_double_a_block() -> None:
 def test_a_link_shows_where_it_leads() -> None:
     """Its text may name another host."""
     assert "evil.example" in "".join(screen_after([("[bank.example](http://evil.example/x)", "")]))
+
+
+def test_code_is_highlighted_in_its_language() -> None:
+    """A keyword and a string have colours of their own; the same words in prose have none."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=60, color_system="standard")
+    assert isinstance(console.file, io.StringIO)
+    console.print(render("```python\nreturn 'text'\n```"))
+    coloured = console.file.getvalue()
+    assert "\x1b[94mreturn" in coloured or "\x1b[34mreturn" in coloured
+    console.file.truncate(0)
+    console.print(render("return text"))
+    assert "m" + "return" not in console.file.getvalue()
