@@ -17,6 +17,8 @@ CorralError
 ├── SchemaTooNew             a newer program wrote this store
 ├── LeaseLost                another worker owns the job now
 └── DeliveryError            a platform did not take a write; `certain` says whether it surely did not
+    ├── Paced                its limits have no room yet: nothing was sent, ask again
+    └── Unwritable           it never will, here: the channel is archived, we were removed
 """
 
 from __future__ import annotations
@@ -109,3 +111,17 @@ class DeliveryError(CorralError):
     ) -> None:
         super().__init__(detail, user_notice=user_notice, retry_after_seconds=retry_after_seconds)
         self.certain = certain  # False: it may be there all the same; look before writing again
+
+
+class Paced(DeliveryError):
+    """Nothing was sent: the platform's limits have room again after `retry_after_seconds`."""
+
+    def __init__(self, detail: str, *, retry_after_seconds: float) -> None:
+        super().__init__(detail, certain=True, retry_after_seconds=retry_after_seconds)
+
+
+class Unwritable(DeliveryError):
+    """Nothing can be written in this place, now or later. `user_notice` says why."""
+
+    def __init__(self, detail: str, *, user_notice: str) -> None:
+        super().__init__(detail, certain=True, user_notice=user_notice)

@@ -47,10 +47,34 @@ class Ending(StrEnum):
 
 
 class Command(StrEnum):
-    """What a message asks for."""
+    """What a message asks for. All but ASK, CONTINUE and AGAIN need no model."""
 
     ASK = "ask"
     CONTINUE = "continue"  # go on with the thread's last answer
+    AGAIN = "again"  # answer the exchange `target` anew, in the messages of its old answer
+    EDITED = "edited"  # the settled message `target` says `text` now: offer to answer it again
+    REMOVE = "remove"  # the settled message `target` was deleted: so is what came of it
+    FORGET = "forget"  # remove the thread from memory
+    TELL = "tell"  # show `text`, a sentence of ours, as the answer
+
+
+class Action(StrEnum):
+    """What a person can press below an answer."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+    AGAIN = "again"
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A button. `target` is the id of the exchange that it is about."""
+
+    action: Action
+    label: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +83,17 @@ class Message:
 
     role: Role
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What an answer was made with, so that a person's opinion of it means something later."""
+
+    model_id: str
+    prompt_sha256: str  # of the prompt's text, in hexadecimal
+    temperature: float
+    top_p: float
+    max_new_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +109,7 @@ class Turn:
     author_name: str = ""
     message_ids: tuple[str, ...] = ()  # the platform's ids of the messages that show it
     ending: Ending | None = None  # of an assistant's turn
+    provenance: Provenance | None = None  # of an assistant's turn
     seq: int = 0  # its place in the thread, starts at 1; given by the store
 
 
@@ -98,6 +134,8 @@ class InboundMessage:
     text: str
     sent_at: float  # seconds since 1970
     command: Command = Command.ASK
+    target: str = ""  # what a command is about: an exchange, or the id of a message
+    above: tuple[str, ...] = ()  # where people's earlier messages stand that belong to it, in the platform's terms
     dedupe_keys: tuple[str, ...] = ()  # other names that the platform may deliver the same message under
     reply_to: Mapping[str, str] = field(default_factory=dict)  # what the platform's ReplySink needs to answer
 
@@ -117,6 +155,7 @@ class Job:
     messages: tuple[InboundMessage, ...]  # at least one; several when they came within a second
     accepted_at: float  # seconds since 1970
     revision: int = 0  # grows when a message joins, changes or goes; an answer to an older one is void
+    place: str = ""  # what was opened for its answer, in the platform's terms; of the checkpoint
 
     @property
     def lane(self) -> str:
@@ -138,7 +177,7 @@ class Segment:
     start: int  # characters of the answer's text, starts at 0
     state: SegmentState
     message_id: str | None = None
-    mode: str = "message"  # how the platform shows it: a plain message, a native stream, a file
+    mode: str = ""  # how the platform shows it, in the platform's terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +190,8 @@ class Checkpoint:
     tokens_used: int = 0
     segments: tuple[Segment, ...] = ()
     origin: int = 0  # an answer that goes on with an older one shows the characters from here on
+    breaks: tuple[int, ...] = ()  # characters of the text where a new message had to begin
+    place: str = ""  # `Job.place`
     ending: Ending | None = None  # the last text is being shown: nothing joins this question, nothing is generated
     notice: str = ""  # what the person is told with the ending
 

@@ -6,11 +6,11 @@ loop and none may block it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from conversation.model import (
     Checkpoint,
@@ -18,11 +18,13 @@ from conversation.model import (
     InboundMessage,
     Job,
     Message,
+    Offer,
     Segment,
     Settlement,
     StopReason,
     Thread,
     ThreadId,
+    Turn,
 )
 
 # --- prompts and models -------------------------------------------------------------------------------------------
@@ -145,8 +147,25 @@ class ThreadStore(Protocol):
     async def save_counts(self, conversation_id: str, fingerprint: str, counts: Mapping[str, int]) -> None:
         """Add to `counts`."""
 
+    async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
+        """Store turns at the end of the thread, those whose ids it does not have yet."""
+
+    async def edit_turn(self, conversation_id: str, message_id: str, text: str) -> bool:
+        """A person's message says `text` now. False when no turn came from it."""
+
+    async def purge_message(self, conversation_id: str, message_id: str) -> bool:
+        """Remove the message's turn, and the answer when it was the last of its question. False when there is none."""
+
     async def forget(self, conversation_id: str) -> None:
         """Remove the thread and all that was derived of it. Questions that wait stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How this service stands in a place where people talk."""
+
+    conversation_id: str | None  # None: it takes no part
+    muted: bool = False  # it was asked to speak only when it is mentioned
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +197,15 @@ class Inbox(Protocol):
 
     async def conversation(self, address: ThreadId) -> str | None:
         """The conversation that `address` belongs to."""
+
+    async def standing(self, address: ThreadId) -> Standing:
+        """The same, and whether it was muted there."""
+
+    async def mute(self, address: ThreadId, muted: bool) -> None:
+        """Speak at this address only when mentioned; or again without."""
+
+    async def pending(self, conversation_id: str) -> list[Job]:
+        """The thread's questions that have not come to an end, in order; a running one is the first."""
 
     async def cancel(self, conversation_id: str, job_id: str = "") -> bool:
         """Stop the answer that is being made; False when there is none. With `job_id` no other than this one: what
@@ -251,25 +279,94 @@ class Content:
     notice: str = ""  # a sentence of ours below it, set apart from the model's words
     final: bool = False  # nothing follows in this message
     ending: str = ""  # with `final` on the answer's last message: the Ending
+    closer: str = ""  # the end of `text` that only closes a code block, and moves when the text grows
+    offers: tuple[Offer, ...] = ()  # what can be pressed below it
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A message that a platform has."""
+
+    message_id: str
+    mode: str = ""  # for the sink that wrote it, and for whoever takes over; goes into the Segment
 
 
 class ReplySink(Protocol):
     """Writes one platform's messages, from any process that has its credentials."""
 
-    message_limit: int  # characters that a message can show
-    edit_interval_seconds: float  # the least time between two writes of one answer
+    message_limit: int  # characters that a message can show, or bytes
+    limit_in_bytes: bool  # which of both; bytes of UTF-8
 
-    async def find(self, job: Job, segment: Segment) -> str | None:
-        """The id of a message that was planned with this key and may or may not have been sent."""
+    @property
+    def edit_interval_seconds(self) -> float:
+        """The least time between two writes of one answer, as busy as the platform is now."""
 
-    async def post(self, job: Job, segment: Segment, content: Content) -> str:
-        """Send a message that carries `segment.key` where `find` can see it; gives its id. Raises DeliveryError."""
+    async def find(self, job: Job, segment: Segment) -> Written | None:
+        """The message that was planned with this key and may or may not have been sent."""
 
-    async def edit(self, job: Job, message_id: str, content: Content) -> None:
-        """Put `content` in the message's place. Safe to repeat. Raises DeliveryError."""
+    async def post(self, job: Job, segment: Segment, content: Content) -> Written:
+        """Send a message that carries `segment.key` where `find` can see it. Raises DeliveryError; Paced when the
+        platform's limits have no room yet: nothing was sent."""
+
+    async def edit(self, job: Job, segment: Segment, content: Content) -> None:
+        """Put `content` in the place of the message `segment.message_id`. Safe to repeat. Raises as `post`."""
 
     async def delete(self, job: Job, message_id: str) -> None:
         """Take the message away. Safe to repeat."""
 
     async def status(self, job: Job, text: str) -> None:
         """Show that something goes on before there is text ("" ends it). Best effort: never raises."""
+
+
+# What only some platforms can or need; a sink that can has these methods beside those of ReplySink.
+
+
+@runtime_checkable
+class FillsUp(Protocol):
+    """A sink whose messages take text for some time only."""
+
+    def is_full(self, segment: Segment) -> bool:
+        """Whether what comes now must begin a new message."""
+
+
+@runtime_checkable
+class OpensPlaces(Protocol):
+    """A sink that has to make the place where an answer goes: a thread under a message, say."""
+
+    async def open(self, job: Job, *, look: bool) -> tuple[str, ThreadId] | None:
+        """Make the place; gives what `Job.place` is from now on, and the place's address. None when the answer needs
+        none. With `look` somebody may have made it before: it is looked for first. Raises as `post`."""
+
+
+@runtime_checkable
+class TellsPrivately(Protocol):
+    """A sink that can reach the person where nobody else reads."""
+
+    async def tell(self, job: Job, text: str) -> None:
+        """One sentence to the person who asked. Best effort: never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of ours."""
+
+    name: str
+    language: str  # as its code block says it; "" when it does not
+    text: str
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A sink that can show a file."""
+
+    async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
+        """Send the file below the answer; `find` sees it as it sees a message. Raises as `post`."""
+
+
+class History(Protocol):
+    """People's earlier messages on one platform."""
+
+    async def earlier(self, job: Job, known: Collection[str]) -> Sequence[Turn]:
+        """The messages that the job's `above` points to, oldest first, as user turns whose `message_ids` and names are
+        set, without those whose message ids are `known`; a bounded number. Raises DeliveryError when they cannot be
+        read; `user_notice` says why."""
