@@ -17,7 +17,7 @@ from benchmarks.tokenizer import tokenizer_file
 from bot.settings import load_settings
 from bot.wiring import build_worker, open_house, working
 from conversation.model import Job, Segment
-from conversation.ports import Content, ReplySink
+from conversation.ports import Content, ReplySink, Written
 
 STREAMS = 100
 TOKENS_PER_SECOND = 20.0
@@ -30,6 +30,8 @@ class CountingPlatform:
     """A ReplySink that takes everything at once and counts. One edit a second is what chat platforms allow."""
 
     message_limit = 4000
+    limit_in_bytes = False
+    has_buttons = False
     edit_interval_seconds = 1.0
 
     def __init__(self) -> None:
@@ -38,16 +40,16 @@ class CountingPlatform:
         self.all_ended = asyncio.Event()
         self.characters = 0
 
-    async def find(self, job: Job, segment: Segment) -> str | None:
+    async def find(self, job: Job, segment: Segment) -> Written | None:
         """See ReplySink."""
         return None
 
-    async def post(self, job: Job, segment: Segment, content: Content) -> str:
+    async def post(self, job: Job, segment: Segment, content: Content) -> Written:
         """See ReplySink."""
-        await self.edit(job, segment.key, content)
-        return segment.key
+        await self.edit(job, segment, content)
+        return Written(segment.key)
 
-    async def edit(self, job: Job, message_id: str, content: Content) -> None:
+    async def edit(self, job: Job, segment: Segment, content: Content) -> None:
         """See ReplySink."""
         self.writes += 1
         if content.ending:

@@ -14,9 +14,10 @@ Result = TypeVar("Result")
 _WEIGHT = {
     StopReason.DRAIN: 0,
     StopReason.RESTART: 1,
-    StopReason.STOPPED: 2,
-    StopReason.REMOVED: 3,
-    StopReason.LOST: 4,
+    StopReason.BARRED: 2,
+    StopReason.STOPPED: 3,
+    StopReason.REMOVED: 4,
+    StopReason.LOST: 5,
 }
 
 

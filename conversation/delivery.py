@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from conversation.control import Control
-from conversation.errors import DeliveryError, LeaseLost, StoreUnavailable
+from conversation.errors import DeliveryError, LeaseLost, Paced, StoreUnavailable, Unwritable
 from conversation.generation import Draft
-from conversation.model import Checkpoint, Claim, Ending, Segment, SegmentState, StopReason
-from conversation.ports import Content, JobQueue, ReplySink
-from conversation.splitting import split
+from conversation.model import Checkpoint, Claim, Ending, Offer, Segment, SegmentState, StopReason, ThreadId
+from conversation.offers import while_running
+from conversation.ports import Attachment, Content, FillsUp, JobQueue, OpensPlaces, ReplySink, TakesFiles, Written
+from conversation.splitting import Part, long_blocks, split
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,11 @@ log = logging.getLogger(__name__)
 FINAL_TRIES = 6
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 60.0
+# Longer code is shown in several messages; as a file it is one again.
+MAX_FILES = 4
+_FILE = "file"
+# Somebody was about to open the place: whoever goes on has to look for it.
+_PLANNED = "?"
 # The end of an answer to a question that is another now, or none, must not be shown.
 _VOID = frozenset({StopReason.RESTART, StopReason.REMOVED, StopReason.LOST})
 
@@ -33,24 +40,48 @@ class _Void(Exception):
     """There is nothing to end any more."""
 
 
-class Delivery:
-    """One answer's way to its messages. `run` beside the generation, `grow` at each piece, `close` at the end."""
+Bind = Callable[[ThreadId], Awaitable[None]]
 
-    def __init__(self, sink: ReplySink, queue: JobQueue, claim: Claim, draft: Draft, control: Control) -> None:
+
+class Delivery:
+    """One answer's way to its messages. `run` beside the generation, `grow` at each piece, `close` at the end.
+
+    `bind` is told the address of a place that is opened for the answer.
+    """
+
+    def __init__(
+        self, sink: ReplySink, queue: JobQueue, claim: Claim, draft: Draft, control: Control, bind: Bind | None = None
+    ) -> None:
         self._sink, self._queue, self._claim, self._draft, self._control = sink, queue, claim, draft, control
-        self._segments: list[Segment] = list(claim.checkpoint.segments)
+        self._bind = bind
+        checkpoint = claim.checkpoint
+        self._job = replace(claim.job, place=checkpoint.place)
+        self._segments = [segment for segment in checkpoint.segments if segment.mode != _FILE]
+        self._files = [segment for segment in checkpoint.segments if segment.mode == _FILE]
         # What was planned by somebody before us may be there without our knowing.
-        self._unseen = {segment.key for segment in self._segments if segment.message_id is None}
+        self._unseen = {segment.key for segment in checkpoint.segments if segment.message_id is None}
         self._shown: dict[str, Content] = {}
+        self._written = 0  # so many characters of the visible text are shown by now
         self._grown = asyncio.Event()
         # An answer that continues an older one shows only what is new.
-        self._origin = claim.checkpoint.origin
+        self._origin = checkpoint.origin
+        self._breaks = checkpoint.breaks
         self._ending: Ending | None = None
         self._notice = ""
+        self._offers: tuple[Offer, ...] = ()
+        self.barred: Unwritable | None = None  # why nothing can be shown here any more
 
     def begin_at(self, origin: int) -> None:
         """Leave out the first `origin` characters, which an older message shows already."""
         self._origin = origin
+
+    def begin_in(self, message_ids: Sequence[str]) -> None:
+        """Show the answer in these messages of ours, which show something else now; unless it has begun already."""
+        if not self._segments:
+            self._segments = [
+                Segment(f"{self._job.id}:{index}", 0, SegmentState.SENT, message_id)
+                for index, message_id in enumerate(message_ids)
+            ]
 
     def grow(self) -> None:
         """There is more text. Cheap: called for every token."""
@@ -64,7 +95,8 @@ class Delivery:
     @property
     def message_ids(self) -> tuple[str, ...]:
         """The platform's messages so far."""
-        return tuple(segment.message_id for segment in self._segments if segment.message_id is not None)
+        segments = (*self._segments, *self._files)
+        return tuple(segment.message_id for segment in segments if segment.message_id is not None)
 
     async def run(self) -> None:
         """Write what there is whenever it has grown, until cancelled."""
@@ -84,44 +116,62 @@ class Delivery:
             except LeaseLost:
                 self._control.call_back(StopReason.LOST)
                 return
+            except Unwritable as error:
+                self.barred = error
+                self._control.call_back(StopReason.BARRED)
+                return
             except StoreUnavailable as error:
                 log.warning("checkpoint not stored, the text waits: %s", error)
                 self._grown.set()
                 await asyncio.sleep(FIRST_RETRY_SECONDS)
             except DeliveryError as error:
-                log.warning("message not written, the text waits: %s", error)
+                log.log(
+                    logging.DEBUG if isinstance(error, Paced) else logging.WARNING,
+                    "message not written, the text waits: %s",
+                    error,
+                )
                 self._grown.set()
                 await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
+                continue  # that was the pause
             except Exception:
                 # A mistake of ours in showing must not stop the answer; its end is written by `close`.
-                log.exception("the text of job %s could not be shown", self._claim.job.id)
+                log.exception("the text of job %s could not be shown", self._job.id)
                 await asyncio.sleep(FIRST_RETRY_SECONDS)
             await asyncio.sleep(self._sink.edit_interval_seconds)
 
-    async def close(self, ending: Ending, notice: str) -> None:
+    async def close(self, ending: Ending, notice: str, offers: Sequence[Offer] = ()) -> None:
         """Write the last text with its notice and take away messages that the answer no longer needs; with REMOVED
         all of them. Stops where the question turns out to have changed or gone: `Control.reason` tells.
 
-        Waits for a store that is away, however long: without its end a text would stand there half-written, though the
-        answer is stored as whole later. Gives up on a platform that keeps refusing, with a log line. Raises LeaseLost.
+        Waits for a store that is away, however long, and for room within the platform's limits: without its end a text
+        would stand there half-written, though the answer is stored as whole later. Gives up on a platform that keeps
+        refusing, with a log line; `barred` says when it will never take it. Raises LeaseLost.
         """
-        self._ending, self._notice = ending, notice
+        self._ending, self._notice, self._offers = ending, notice, tuple(offers)
         pause_seconds = FIRST_RETRY_SECONDS
         refusals = 0
         while True:
             try:
                 used = 0 if ending is Ending.REMOVED else await self._write(ending, notice)
                 await self._take_away(used)
+                if ending is not Ending.REMOVED:
+                    await self._attach_files()
                 return
             except _Void:
                 return
             except StoreUnavailable as error:
-                log.warning("answer of job %s waits for the store: %s", self._claim.job.id, error)
+                log.warning("answer of job %s waits for the store: %s", self._job.id, error)
                 await asyncio.sleep(FIRST_RETRY_SECONDS)
+            except Unwritable as error:
+                log.warning("answer of job %s has no place any more: %s", self._job.id, error)
+                self.barred = error
+                return
+            except Paced as error:
+                await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
             except DeliveryError as error:
                 refusals += 1
                 if refusals == FINAL_TRIES:
-                    log.error("answer of job %s could not be shown: %s", self._claim.job.id, error)
+                    log.error("answer of job %s could not be shown: %s", self._job.id, error)
                     return
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
                 pause_seconds *= 2
@@ -132,65 +182,140 @@ class Delivery:
 
     async def _write(self, ending: Ending | None = None, notice: str = "") -> int:
         """Bring every message up to date; gives how many the answer has."""
-        parts = split(self._draft.visible, self._sink.message_limit, self._origin)
-        texts = [(part.start, part.text) for part in parts] or [(self._origin, "")]
-        for index, (start, part_text) in enumerate(texts):
-            is_last = index == len(texts) - 1
+        await self._open_place()
+        visible = self._draft.visible
+        parts = self._parts(visible)
+        if self._is_full(parts) and len(visible) > self._written:
+            self._breaks = (*self._breaks, self._written)
+            parts = self._parts(visible)
+        for index, part in enumerate(parts):
+            is_last = index == len(parts) - 1
+            offers = self._offers if ending is not None else while_running(self._job.id)
             content = Content(
-                text=part_text,
+                text=part.text,
                 notice=notice if is_last else "",
                 final=not is_last or ending is not None,
                 ending=ending.value if is_last and ending is not None else "",
+                closer=part.closer,
+                offers=offers if is_last else (),
             )
-            await self._show(index, start, content)
-        return len(texts)
+            await self._show(index, part.start, content)
+        self._written = len(visible)
+        return len(parts)
+
+    def _parts(self, visible: str) -> tuple[Part, ...]:
+        sink = self._sink
+        parts = split(visible, sink.message_limit, self._origin, self._breaks, in_bytes=sink.limit_in_bytes)
+        return parts or (Part(self._origin, ""),)
+
+    def _is_full(self, parts: Sequence[Part]) -> bool:
+        """Whether the message with the last part takes no more text."""
+        last = len(parts) - 1
+        return (
+            isinstance(self._sink, FillsUp)
+            and last < len(self._segments)
+            and self._segments[last].key in self._shown  # else nobody knows what of it was shown
+            and self._sink.is_full(self._segments[last])
+        )
+
+    async def _open_place(self) -> None:
+        place = self._job.place
+        if (
+            place not in {"", _PLANNED}
+            or not isinstance(self._sink, OpensPlaces)
+            or not self._sink.needs_place(self._job)
+        ):
+            return
+        if place == "":
+            self._job = replace(self._job, place=_PLANNED)
+            await self._checkpoint()
+        name, address = await self._sink.open(self._job, look=place == _PLANNED)
+        if self._bind is not None:
+            await self._bind(address)
+        self._job = replace(self._job, place=name)
 
     async def _show(self, index: int, start: int, content: Content) -> None:
         if index == len(self._segments):
-            key = f"{self._claim.job.id}:{index}"
+            key = f"{self._job.id}:{index}"
             self._segments.append(Segment(key=key, start=start, state=SegmentState.PLANNED))
         segment = self._segments[index]
         if self._shown.get(segment.key) == content:
             return
+        await self._before_write()
+        if (known := await self._whether_sent(segment)) is None:
+            known = await self._send(segment, self._sink.post(self._job, segment, content))
+        else:
+            await self._sink.edit(self._job, known, content)
+        self._shown[segment.key] = content
+        state = SegmentState.CLOSED if content.final else SegmentState.SENT
+        self._segments[index] = replace(known, start=start, state=state)
+        if segment.message_id is None:
+            await self._checkpoint()
+
+    async def _attach_files(self) -> None:
+        """Long code once more, as files that can be copied as a whole."""
+        if not isinstance(self._sink, TakesFiles):
+            return
+        blocks = long_blocks(self.new_text, self._sink.message_limit)[:MAX_FILES]
+        for index, (language, code) in enumerate(blocks):
+            if index == len(self._files):
+                key = f"{self._job.id}:{_FILE}{index}"
+                self._files.append(Segment(key=key, start=0, state=SegmentState.PLANNED, mode=_FILE))
+            if (segment := self._files[index]).message_id is not None:
+                continue
+            await self._before_write()
+            if (known := await self._whether_sent(segment)) is None:
+                attachment = Attachment(f"code-{index + 1}", language, code)
+                known = await self._send(segment, self._sink.attach(self._job, segment, attachment))
+            self._files[index] = replace(known, mode=_FILE, state=SegmentState.CLOSED)
+            await self._checkpoint()
+
+    async def _before_write(self) -> None:
         await self._checkpoint()
         if self._ending is not None and self._control.reason in _VOID:
             raise _Void
         await self._assure_lease()
-        message_id = segment.message_id
-        if message_id is None and segment.key in self._unseen:
-            message_id = await self._sink.find(self._claim.job, segment)
-            self._unseen.discard(segment.key)
-        if message_id is None:
-            try:
-                message_id = await self._sink.post(self._claim.job, segment, content)
-            except DeliveryError as error:
-                if not error.certain:
-                    self._unseen.add(segment.key)
-                raise
-        else:
-            await self._sink.edit(self._claim.job, message_id, content)
-        self._shown[segment.key] = content
-        state = SegmentState.CLOSED if content.final else SegmentState.SENT
-        self._segments[index] = replace(segment, start=start, state=state, message_id=message_id)
-        if segment.message_id is None:
-            await self._checkpoint()
+
+    async def _whether_sent(self, segment: Segment) -> Segment | None:
+        """The segment with its message, if there is one."""
+        if segment.message_id is not None:
+            return segment
+        if segment.key not in self._unseen:
+            return None
+        written = await self._sink.find(self._job, segment)
+        self._unseen.discard(segment.key)
+        return _sent(segment, written) if written is not None else None
+
+    async def _send(self, segment: Segment, sending: Awaitable[Written]) -> Segment:
+        try:
+            return _sent(segment, await sending)
+        except DeliveryError as error:
+            if not error.certain:
+                self._unseen.add(segment.key)
+            raise
 
     async def _take_away(self, first: int) -> None:
-        """Delete the messages from `first` on: a restarted answer may be shorter, a removed one leaves nothing."""
-        for segment in self._segments[first:]:
-            message_id = segment.message_id or await self._sink.find(self._claim.job, segment)
-            if message_id is not None:
-                await self._sink.delete(self._claim.job, message_id)
+        """Delete the messages from `first` on: a restarted answer may be shorter, a removed one leaves nothing. Files
+        belong to the text that is gone."""
+        gone = [*self._segments[first:], *(self._files if self._ending is Ending.REMOVED else ())]
+        for segment in gone:
+            known = segment
+            if segment.message_id is None and (written := await self._sink.find(self._job, segment)) is not None:
+                known = _sent(segment, written)
+            if known.message_id is not None:
+                await self._sink.delete(self._job, known.message_id)
         del self._segments[first:]
 
     async def _checkpoint(self) -> None:
         checkpoint = Checkpoint(
-            revision=self._claim.job.revision,
+            revision=self._job.revision,
             text=self._draft.text,
             token_ids=self._draft.ids,
             tokens_used=self._draft.tokens_used,
-            segments=tuple(self._segments),
+            segments=(*self._segments, *self._files),
             origin=self._origin,
+            breaks=self._breaks,
+            place=self._job.place,
             ending=self._ending,
             notice=self._notice,
         )
@@ -206,3 +331,7 @@ class Delivery:
             (reason,) = await self._queue.renew([self._claim])
             if reason is StopReason.LOST:
                 raise LeaseLost
+
+
+def _sent(segment: Segment, written: Written) -> Segment:
+    return replace(segment, message_id=written.message_id, mode=written.mode)

@@ -39,12 +39,16 @@ class Intake:
 
         Raises MessageTooLong and QueueFull (tell the person `user_notice`), StoreUnavailable (acknowledge nothing).
         """
-        # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
-        if len(message.text) > self._max_input_chars:
-            raise MessageTooLong(user_notice=notices.too_long(len(message.text), self._max_input_chars))
-        message = replace(message, text=storable(message.text), author_name=storable(message.author_name))
+        message = self.check(message)
         if message.command is Command.ASK and message.text.strip().lower() in STOP_WORDS:
             conversation_id = await self._inbox.conversation(message.address)
             if conversation_id is not None and await self._inbox.cancel(conversation_id):
                 return Stopped(conversation_id)
         return await self._inbox.accept(message)
+
+    def check(self, message: InboundMessage) -> InboundMessage:
+        """The message as it can be stored. Raises MessageTooLong."""
+        # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
+        if len(message.text) > self._max_input_chars:
+            raise MessageTooLong(user_notice=notices.too_long(len(message.text), self._max_input_chars))
+        return replace(message, text=storable(message.text), author_name=storable(message.author_name))

@@ -12,25 +12,31 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
-from conversation import notices
+from conversation import notices, offers
+from conversation.above import read_above
 from conversation.budget import Fitted, Window, fit
 from conversation.control import CalledBack, Control
-from conversation.delivery import Delivery
+from conversation.delivery import Bind, Delivery
+from conversation.errands import ERRANDS, run_errand
 from conversation.errors import ModelError, ModelUnavailable, PromptError
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
     Checkpoint,
     Claim,
+    Command,
     Ending,
     Message,
+    Offer,
+    Provenance,
     Role,
     Settlement,
     StopReason,
     Turn,
 )
-from conversation.ports import JobQueue, ModelSlots, ReplySink, Sampling, ThreadStore
+from conversation.ports import History, JobQueue, ModelSlots, ReplySink, Sampling, TellsPrivately, ThreadStore
 from conversation.question import Question, place
 from conversation.status import StatusLine
 
@@ -60,6 +66,8 @@ class Manners:
     sampling: Sampling
     patience: Patience = field(default_factory=Patience)
     frank: bool = False  # people here run the service themselves: they are told the technical reason too
+    # A question that is older when its turn comes is answered only when its person still wants that.
+    ask_first_after_seconds: float = 2 * 3600.0
 
 
 class Manager:
@@ -73,7 +81,9 @@ class Manager:
         sinks: Mapping[str, ReplySink],
         manners: Manners,
         slots: ModelSlots,
+        histories: Mapping[str, History] | None = None,
     ) -> None:
+        self._histories = histories or {}
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
         self._slots = slots
         self._known: LanguageModel | None = None  # as it was when it last was ready
@@ -89,17 +99,16 @@ class Manager:
             claim.checkpoint = Checkpoint(revision=claim.job.revision, segments=claim.checkpoint.segments)
         sink = self._sinks[claim.job.lane]
         draft = Draft.resume(claim.checkpoint)
-        delivery = Delivery(sink, self._queue, claim, draft, control)
+        delivery = Delivery(sink, self._queue, claim, draft, control, self._binder(claim.job.conversation_id))
         status = StatusLine(sink, claim.job, frank=self._manners.frank)
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status)
-        question = place(claim.job, await self._threads.open(claim.job.conversation_id, self._manners.system_prompt))
-        if question.continued is not None and not draft.text:
-            delivery.begin_at(len(question.continued.text.lstrip()))
-            draft.text, draft.ids_known = question.continued.text, False
-        elif question.is_empty:
-            draft.text = ""  # the answer that was to go on has been forgotten meanwhile
-        answering = _Answering(self, claim, question, draft, delivery, status, control)
+        if claim.job.messages[0].command in ERRANDS:
+            return await run_errand(claim.job, self._threads, delivery, self._manners.system_prompt)
+        return await self._answer(await self._begin(claim, draft, delivery, status, control), sink)
+
+    async def _answer(self, answering: _Answering, sink: ReplySink) -> Settlement | StopReason:
+        delivery, status, control = answering.delivery, answering.status, answering.control
         outcome = await self._until_ended(answering, control)
         if outcome is StopReason.REMOVED:
             return await self._take_away(delivery, status)
@@ -108,13 +117,37 @@ class Manager:
                 await delivery.save()
             return outcome
         ending, notice = outcome
-        await delivery.close(ending, notice)
+        await delivery.close(ending, notice, answering.offers(ending))
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status)
         if control.reason in {StopReason.RESTART, StopReason.LOST}:
             return control.reason
         await status.end()
+        if delivery.barred is not None and isinstance(sink, TellsPrivately):
+            await sink.tell(answering.claim.job, notices.could_not_show(delivery.barred.user_notice))
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+
+    async def _begin(
+        self, claim: Claim, draft: Draft, delivery: Delivery, status: StatusLine, control: Control
+    ) -> _Answering:
+        """The question in its thread, with what it points to; and the draft and the messages to go on in."""
+        job = claim.job
+        thread = await self._threads.open(job.conversation_id, self._manners.system_prompt)
+        above = await read_above(job, thread, self._threads, self._histories.get(job.lane))
+        question = place(job, above.thread)
+        if question.continued is not None and not draft.text:
+            delivery.begin_at(len(question.continued.text.lstrip()))
+            draft.text, draft.ids_known = question.continued.text, False
+        elif question.is_empty:
+            draft.text = ""  # the answer that was to go on has been forgotten meanwhile
+        if job.messages[0].command is Command.AGAIN:
+            shown = question.old_answer.message_ids if question.old_answer is not None else ()
+            # The offer that was pressed comes last: a longer answer takes its place, a shorter one takes it away.
+            delivery.begin_in(tuple(dict.fromkeys((*shown, *job.messages[0].shown_in))))
+        return _Answering(self, claim, question, draft, delivery, status, control, above.notice)
+
+    def _binder(self, conversation_id: str) -> Bind:
+        return lambda address: self._threads.bind(address, conversation_id)
 
     async def _take_away(self, delivery: Delivery, status: StatusLine) -> Settlement:
         """Leave nothing of the answer to a question that was deleted."""
@@ -138,6 +171,8 @@ class Manager:
             # It may have been deleted in the very moment of the end.
             return StopReason.REMOVED if control.asked_for(StopReason.REMOVED) else (ending, answering.notice(ending))
         except CalledBack as back:
+            if back.reason is StopReason.BARRED:
+                return Ending.FAILED, ""
             stopped = back.reason is StopReason.STOPPED
             return (Ending.STOPPED, answering.notice(Ending.STOPPED)) if stopped else back.reason
         except ModelAway as away:
@@ -185,6 +220,10 @@ class Manager:
             await self._threads.save_counts(thread.conversation_id, fingerprint, fitted.new_counts)
         return fitted
 
+    def asks_first(self, lane: str, age_seconds: float) -> bool:
+        """Whether a question of this age is answered only when its person still wants that."""
+        return self._sinks[lane].has_buttons and age_seconds > self._manners.ask_first_after_seconds
+
     @property
     def manners(self) -> Manners:
         """How this manager answers."""
@@ -196,6 +235,12 @@ class Manager:
         return self._slots
 
 
+# Why there is nothing to answer.
+_NOTHING = {
+    Command.ASK: notices.ASK_ME,
+    Command.CONTINUE: notices.NOTHING_TO_CONTINUE,
+    Command.AGAIN: notices.NO_SUCH_ANSWER,
+}
 # What these leave in the thread depends on how the question was fitted into the window.
 _NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
 
@@ -212,21 +257,28 @@ class _Answering:
         delivery: Delivery,
         status: StatusLine,
         control: Control,
+        about_above: str,
     ) -> None:
+        self.about_above = about_above  # what the person is told of the earlier messages that were read
         self.manager, self.claim, self.question, self.draft, self.delivery = manager, claim, question, draft, delivery
         self.status, self.control = status, control
         self.storable = True
+        self._asks_first = False
         self._fitted: Fitted | None = None
+        self._model: LanguageModel | None = None
 
     async def run(self) -> Ending:
         """The phases: status, model, budget, a slot of the model, generation."""
         if self.question.is_empty:
-            raise PromptError("nothing to continue", user_notice=notices.NOTHING_TO_CONTINUE)
+            raise PromptError("nothing is asked", user_notice=_NOTHING[self.claim.job.messages[0].command])
         stored = self.claim.checkpoint
         if stored.ending is not None and stored.ending not in _NEED_THE_THREAD:
             return stored.ending
+        if stored.ending is None and self._is_old():
+            self._asks_first = True
+            return Ending.COMPLETE
         self.status.say(notices.THINKING)
-        model = await self.manager.model(self.status.waits_for_model)
+        self._model = model = await self.manager.model(self.status.waits_for_model)
         partial = self.question.continued.text if self.question.continued else ""
         manners = self.manager.manners
         # Waiting here too: where the server counts the tokens, it may have gone since it was first asked.
@@ -262,6 +314,15 @@ class _Answering:
             self.status.say(notices.THINKING)
             yield
 
+    def _is_old(self) -> bool:
+        """Whether the question waited so long that its person may not want an answer any more."""
+        message = self.claim.job.messages[-1]
+        return (
+            message.command is Command.ASK
+            and self.manager.asks_first(self.claim.job.lane, time.time() - message.sent_at)
+            and not self.draft.visible
+        )
+
     @property
     def cut(self) -> int:
         return self._fitted.cut if self._fitted else 0
@@ -270,7 +331,9 @@ class _Answering:
         """What the person is told below the answer."""
         if self.claim.checkpoint.ending is ending:
             return self.claim.checkpoint.notice
-        said = [notices.of_ending(ending)]
+        if self._asks_first:
+            return notices.asked_long_ago(time.time() - self.claim.job.messages[-1].sent_at)
+        said = [notices.of_ending(ending), self.about_above]
         if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
             said.append(notices.NOTHING_SAID)
         if self._fitted and self._fitted.earlier_dropped:
@@ -278,6 +341,15 @@ class _Answering:
         if self._fitted and self._fitted.clipped_lines:
             said.append(notices.clipped(self._fitted.clipped_lines))
         return "\n".join(sentence for sentence in said if sentence)
+
+    def offers(self, ending: Ending) -> tuple[Offer, ...]:
+        """What can be pressed below the answer."""
+        if self.question.is_empty:
+            return ()
+        exchange = self.question.exchange or self.claim.job.id
+        if self._asks_first:
+            return offers.answer_now(exchange)
+        return offers.after(ending, exchange, has_text=bool(self.draft.visible)) if self.storable else ()
 
     def failure(self, error: ModelError | PromptError) -> str:
         """The same when there is no answer because of this error."""
@@ -295,15 +367,29 @@ class _Answering:
         texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in asked)
         turns = [replace(turn, text=text) for turn, text in zip(asked, texts, strict=True)]
         if self.draft.visible and asked:
-            turns.append(
-                Turn(
-                    id=f"{self.claim.job.id}:answer",
-                    exchange=asked[-1].exchange,
-                    role=Role.ASSISTANT,
-                    text=self.draft.text,
-                    at=time.time(),
-                    message_ids=self.delivery.message_ids,
-                    ending=ending,
-                )
+            old = self.question.old_answer
+            answer = Turn(
+                id=f"{asked[-1].exchange}:answer",
+                exchange=asked[-1].exchange,
+                role=Role.ASSISTANT,
+                text=self.draft.text,
+                at=time.time(),
+                message_ids=self.delivery.message_ids,
+                ending=ending,
+                provenance=self._provenance,
             )
+            turns.append(replace(answer, id=old.id, seq=old.seq) if old is not None else answer)
         return tuple(turns)
+
+    @property
+    def _provenance(self) -> Provenance | None:
+        if self._fitted is None or self._model is None:
+            return None
+        sampling = self.manager.manners.sampling
+        return Provenance(
+            model_id=self._model.card.model_id,
+            prompt_sha256=sha256(self._fitted.prompt.text.encode()).hexdigest(),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_new_tokens=sampling.max_new_tokens,
+        )

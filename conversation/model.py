@@ -135,6 +135,7 @@ class InboundMessage:
     sent_at: float  # seconds since 1970
     command: Command = Command.ASK
     target: str = ""  # what a command is about: an exchange, or the id of a message
+    shown_in: tuple[str, ...] = ()  # our messages whose place the answer may take
     above: tuple[str, ...] = ()  # where people's earlier messages stand that belong to it, in the platform's terms
     dedupe_keys: tuple[str, ...] = ()  # other names that the platform may deliver the same message under
     reply_to: Mapping[str, str] = field(default_factory=dict)  # what the platform's ReplySink needs to answer
@@ -204,6 +205,7 @@ class StopReason(StrEnum):
     RESTART = "restart"  # the question changed: answer the new one in the same messages
     LOST = "lost"  # another worker owns it now: touch nothing
     DRAIN = "drain"  # this process ends: hand it over
+    BARRED = "barred"  # nothing can be written where the answer belongs
 
 
 @dataclass(slots=True)

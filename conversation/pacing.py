@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Protocol
+
+from conversation.errors import Paced
+
+# Shares of an allowance. Below the first an answer is edited as often as it likes, so that the usual few short ones
+# never notice a limit. From the second on all go on as slowly as they could for ever: the quarter that is left carries
+# them until the first calls stop counting. With nothing left by then, all texts would stand still for most of a window.
+FREE_SHARE = 0.25
+TIGHT_SHARE = 0.75
+# More answers than a process ever makes at once. An answer whose end was never told must not fill the memory.
+MAX_RUNNING = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +56,54 @@ class RateBudget(Protocol):
 
     async def pause(self, allowance: Allowance, seconds: float) -> None:
         """The platform itself said to wait: nothing is granted for so long."""
+
+
+async def take_or_raise(budget: RateBudget, *uses: Use) -> Grant:
+    """The grant. Raises Paced when there is none now, and what `take` raises."""
+    grant = await budget.take(*uses)
+    if grant.wait_seconds > 0:
+        raise Paced("the platform's limits have no room yet", retry_after_seconds=grant.wait_seconds)
+    return grant
+
+
+def pause_seconds(base: float, grant_used: float, limit: int, seconds: float, running: int) -> float:
+    """The seconds between two writes of one answer, while `running` answers share `limit` calls in any `seconds`.
+
+    `base` while at most a quarter of the allowance is used, and from three quarters on what all of them can keep up
+    for ever, `running * seconds / limit` (`base` when that is longer); between the two a smooth curve (smoothstep), for
+    a step would make all answers quick and slow by turns. Never shorter for more used, nor for more running.
+    """
+    for_ever = max(base, running * seconds / limit)
+    share = min(max((grant_used - FREE_SHARE) / (TIGHT_SHARE - FREE_SHARE), 0.0), 1.0)
+    return base + (for_ever - base) * share * share * (3 - 2 * share)
+
+
+class Meter:
+    """How long this process's answers pause between their writes under one allowance: from what the last grant said,
+    and how many answers run here. What other processes take shows in their common budget's grants."""
+
+    def __init__(self, allowance: Allowance, base_seconds: float) -> None:
+        self._allowance, self._base_seconds = allowance, base_seconds
+        self._used, self._used_at = 0.0, float("-inf")
+        self._running: dict[str, None] = {}  # in the order of their beginning
+
+    def note(self, grant: Grant) -> None:
+        """Remember what a take says, granted or not, that had this allowance in its first use."""
+        self._used, self._used_at = grant.used, time.monotonic()
+
+    def begin(self, key: str) -> None:
+        """An answer is being written. Safe to repeat. Of more than a thousand the oldest are not counted."""
+        self._running[key] = None
+        if len(self._running) > MAX_RUNNING:
+            del self._running[next(iter(self._running))]
+
+    def end(self, key: str) -> None:
+        """It is not any more. Safe to repeat."""
+        self._running.pop(key, None)
+
+    def pause(self) -> float:
+        """Seconds between two writes of one answer, as in `pause_seconds`. What a grant said that is older than the
+        allowance's `seconds` counts for nothing: all that it counted is gone."""
+        limit, seconds = self._allowance.limit, self._allowance.seconds
+        used = self._used if time.monotonic() - self._used_at < seconds else 0.0
+        return pause_seconds(self._base_seconds, used, limit, seconds, len(self._running))

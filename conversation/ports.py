@@ -147,6 +147,9 @@ class ThreadStore(Protocol):
     async def save_counts(self, conversation_id: str, fingerprint: str, counts: Mapping[str, int]) -> None:
         """Add to `counts`."""
 
+    async def bind(self, address: ThreadId, conversation_id: str) -> None:
+        """Later messages at `address` belong to this thread."""
+
     async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
         """Store turns at the end of the thread, those whose ids it does not have yet."""
 
@@ -191,9 +194,6 @@ class Inbox(Protocol):
     async def accept(self, message: InboundMessage) -> Accepted:
         """Store a question durably, once: the same key or dedupe key again gives the same job. Fails fast: raises
         StoreUnavailable within a second, and then nothing may be acknowledged; QueueFull when a bound is reached."""
-
-    async def bind(self, address: ThreadId, conversation_id: str) -> None:
-        """Later messages at `address` belong to this conversation."""
 
     async def conversation(self, address: ThreadId) -> str | None:
         """The conversation that `address` belongs to."""
@@ -296,6 +296,7 @@ class ReplySink(Protocol):
 
     message_limit: int  # characters that a message can show, or bytes
     limit_in_bytes: bool  # which of both; bytes of UTF-8
+    has_buttons: bool  # whether a `Content.offers` can be pressed
 
     @property
     def edit_interval_seconds(self) -> float:
@@ -333,9 +334,12 @@ class FillsUp(Protocol):
 class OpensPlaces(Protocol):
     """A sink that has to make the place where an answer goes: a thread under a message, say."""
 
-    async def open(self, job: Job, *, look: bool) -> tuple[str, ThreadId] | None:
-        """Make the place; gives what `Job.place` is from now on, and the place's address. None when the answer needs
-        none. With `look` somebody may have made it before: it is looked for first. Raises as `post`."""
+    def needs_place(self, job: Job) -> bool:
+        """Whether there is none yet for this job's answer."""
+
+    async def open(self, job: Job, *, look: bool) -> tuple[str, ThreadId]:
+        """Make the place; gives what `Job.place` is from now on, and the place's address. With `look` somebody may have
+        made it before: it is looked for first. Raises as `post`."""
 
 
 @runtime_checkable

@@ -2,53 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from conversation import notices
 from conversation.model import Command, InboundMessage, Job, Role, Thread, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """New turns, or an answer of the thread that is to go on, or a question of the thread that got no answer."""
+    """New turns, or an exchange of the thread: its answer is to go on (`continued`), or it is to be answered anew."""
 
     thread: Thread
     new: tuple[Turn, ...] = ()  # not stored yet
+    exchange: str = ""  # of the thread
     continued: Turn | None = None
-    unanswered: str = ""  # the exchange that Continue asks for anew
 
     @property
     def is_empty(self) -> bool:
-        """There is nothing to answer: Continue was asked for where no answer stands last."""
-        return not self.new and not self._exchange
-
-    @property
-    def _exchange(self) -> str:
-        return self.continued.exchange if self.continued is not None else self.unanswered
+        """There is nothing to answer."""
+        return not self.asked
 
     @property
     def asked(self) -> tuple[Turn, ...]:
         """The user turns to be answered. A continued answer belongs to the ones before it."""
-        here = (turn for turn in self.thread.turns if turn.exchange == self._exchange and turn.role is Role.USER)
-        return tuple(here) if self._exchange else self.new
+        stored = (turn for turn in self.thread.turns if turn.exchange == self.exchange and turn.role is Role.USER)
+        return tuple(stored) if self.exchange else self.new
+
+    @property
+    def old_answer(self) -> Turn | None:
+        """What the exchange was answered with before."""
+        turns = (turn for turn in self.thread.turns if turn.exchange == self.exchange and turn.role is Role.ASSISTANT)
+        return next(turns, None) if self.exchange else None
 
     @property
     def earlier(self) -> tuple[Turn, ...]:
-        """The thread without `asked` and its answer."""
-        return tuple(turn for turn in self.thread.turns if turn.exchange != self._exchange)
+        """What of the thread the model reads before `asked`: of an exchange that is not the last, what came before."""
+        if not self.exchange:
+            return self.thread.turns
+        first = min((turn.seq for turn in self.asked), default=0)
+        return tuple(turn for turn in self.thread.turns if turn.exchange != self.exchange and turn.seq < first)
 
 
 def place(job: Job, thread: Thread) -> Question:
     """The job's question. Its turns' ids are made of the job's, so that settling twice adds them once."""
-    if job.messages[0].command is Command.CONTINUE:
-        if not thread.turns:
+    message = job.messages[0]
+    if message.command is Command.AGAIN:
+        return Question(thread, exchange=message.target)
+    if message.command is Command.CONTINUE:
+        last = thread.turns[-1] if thread.turns else None
+        if last is None or message.target not in {"", last.exchange}:
             return Question(thread)
-        last = thread.turns[-1]
-        return (
-            Question(thread, continued=last)
-            if last.role is Role.ASSISTANT
-            else Question(thread, unanswered=last.exchange)
-        )
-    return Question(thread, tuple(_turn(job.id, index, message) for index, message in enumerate(job.messages)))
+        return Question(thread, exchange=last.exchange, continued=last if last.role is Role.ASSISTANT else None)
+    new = tuple(_turn(job.id, index, message) for index, message in enumerate(job.messages))
+    if not any(turn.text.strip() for turn in new):
+        # Only a mention: it points to what stands above it, if there is anything.
+        new = (replace(new[0], text=notices.SEE_ABOVE),) if thread.turns else ()
+    return Question(thread, new)
 
 
 def _turn(job_id: str, index: int, message: InboundMessage) -> Turn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MIN_LIMIT = 128  # below it a fence's own lines could fill a message
@@ -29,6 +30,7 @@ class Part:
 
     start: int
     text: str
+    closer: str = ""  # the end of `text` that only closes a block which is still being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +45,56 @@ class _Fence:
         return f"{self.run}{self.language}\n"
 
 
-def split(text: str, limit: int, begin: int = 0) -> tuple[Part, ...]:
-    """`text` from `begin` on as messages of at most `limit` characters, fence lines that were added included.
+def split(
+    text: str, limit: int, begin: int = 0, breaks: Sequence[int] = (), *, in_bytes: bool = False
+) -> tuple[Part, ...]:
+    """`text` from `begin` on as messages of at most `limit` characters (or bytes of UTF-8), fence lines that were added
+    included.
 
     Parts end at a blank line or before a code block where they can, else at a line's end, a space, or between two
-    visible characters. A fence that a part leaves open is closed in it and opened in the next, with its language. The
-    same text with more behind it has the same starts and then perhaps more; only the last part changes. Nothing to show
-    gives no part. Raises ValueError for a limit under 128.
+    visible characters; and wherever `breaks` says. A fence that a part leaves open is closed in it and opened in the
+    next, with its language. The same text with more behind it has the same starts and then perhaps more; only the last
+    part changes. Nothing to show gives no part. Raises ValueError for a limit under 128.
     """
     if limit < MIN_LIMIT:
         raise ValueError(f"a message needs room for at least {MIN_LIMIT} characters, not {limit}")
     parts = []
     start, fence = begin, _fence_after(text[:begin], None, at_line_start=True)
     while start < len(text):
+        stop = min((place for place in breaks if start < place < len(text)), default=len(text))
         room = limit - _CLOSING_ROOM - (len(fence.opener) if fence else 0)
-        is_last = len(text) - start <= room
+        if in_bytes:
+            room = len(text[start : start + room].encode()[:room].decode(errors="ignore"))
+        fits = stop - start <= room
+        is_last = fits and stop == len(text)
         at_line_start = start == 0 or text[start - 1] == "\n"
-        end = len(text) if is_last else start + _cut(text[start : start + room + 1], room, fence, at_line_start)
+        end = stop if fits else start + _cut(text[start : start + room + 1], room, fence, at_line_start)
         body = text[start:end]
         # A line that is cut is none of a fence's own, though its beginning may look like one.
         lines = body if is_last else body[: body.rfind("\n") + 1]
         after = _fence_after(lines, fence, at_line_start=at_line_start)
-        shown = _shown(body, fence, after, at_line_start=at_line_start, is_last=is_last)
+        shown, closer = _shown(body, fence, after, at_line_start=at_line_start, is_last=is_last)
         if shown.strip():
-            parts.append(Part(start, shown))
+            parts.append(Part(start, shown + closer, closer))
         start, fence = end, after
     return tuple(parts)
+
+
+def long_blocks(text: str, limit: int) -> tuple[tuple[str, str], ...]:
+    """The code blocks with more than `limit` characters of code, each as (language, code)."""
+    found, fence, code = [], None, ""
+    for line in text.splitlines(keepends=True):
+        after = _fence_step(fence, line.rstrip("\n"))
+        if fence is None or after is None:
+            if fence is not None and len(code) > limit:
+                found.append((fence.language, code))
+            code = ""
+        else:
+            code += line
+        fence = after
+    if fence is not None and len(code) > limit:
+        found.append((fence.language, code))
+    return tuple(found)
 
 
 def _cut(window: str, room: int, fence: _Fence | None, at_line_start: bool) -> int:
@@ -151,8 +177,11 @@ def _fence_step(fence: _Fence | None, line: str) -> _Fence | None:
     return None if closes else fence
 
 
-def _shown(body: str, fence: _Fence | None, after: _Fence | None, *, at_line_start: bool, is_last: bool) -> str:
-    """What a message shows of `body`: fences made whole, no empty code block and no blank lines at its ends."""
+def _shown(
+    body: str, fence: _Fence | None, after: _Fence | None, *, at_line_start: bool, is_last: bool
+) -> tuple[str, str]:
+    """What a message shows of `body`: fences made whole, no empty code block and no blank lines at its ends; and what
+    closes the block that it leaves open."""
     if fence is not None:
         first, _, rest = body.partition("\n")
         # When the block ends at once, its last line of code stands in the message before.
@@ -164,7 +193,7 @@ def _shown(body: str, fence: _Fence | None, after: _Fence | None, *, at_line_sta
     if after is not None and not is_last:
         head, _, _ = body.rstrip("\n").rpartition("\n")
         if _fence_after(head, None, at_line_start=at_line_start) is None:
-            return head.rstrip()  # the block only opens here: the next message has its code
+            return head.rstrip(), ""  # the block only opens here: the next message has its code
     if after is not None:
-        return f"{body}{'' if body.endswith(chr(10)) else chr(10)}{after.run}"
-    return body if is_last else body.rstrip()
+        return body, f"{'' if body.endswith(chr(10)) else chr(10)}{after.run}"
+    return (body if is_last else body.rstrip()), ""

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from conversation.errors import QueueFull
 from conversation.model import InboundMessage, Job, ThreadId
-from conversation.ports import Accepted, EditOutcome, Inbox
+from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from storage.client import store_errors
 from storage.keys import Keys
 from storage.records import dump_message, load_message
@@ -88,15 +88,26 @@ class RedisInbox:
             ahead=rest[2],
         )
 
-    async def bind(self, address: ThreadId, conversation_id: str) -> None:
-        """Later messages at `address` belong to this conversation. Raises StoreUnavailable, as all that follow."""
-        with store_errors():
-            await self._redis.set(self._keys.address(str(address)), conversation_id, ex=self._keys.content_seconds)
-
     async def conversation(self, address: ThreadId) -> str | None:
+        """See Inbox.conversation. Raises StoreUnavailable, as all that follow."""
         with store_errors():
             found = await self._redis.get(self._keys.address(str(address)))
         return cast("bytes", found).decode() if found is not None else None
+
+    async def standing(self, address: ThreadId) -> Standing:
+        """See Inbox.standing. A mute lives as long as somebody asks for it, and no shorter than its thread."""
+        keys, name = self._keys, str(address)
+        with store_errors():
+            found = cast("list[bytes | None]", await self._redis.mget(keys.address(name), keys.muted(name)))
+            if found[1] is not None:
+                await self._redis.expire(keys.muted(name), keys.content_seconds)
+        return Standing(found[0].decode() if found[0] is not None else None, muted=found[1] is not None)
+
+    async def mute(self, address: ThreadId, muted: bool) -> None:
+        """See Inbox.mute."""
+        name = self._keys.muted(str(address))
+        with store_errors():
+            await (self._redis.set(name, "1", ex=self._keys.content_seconds) if muted else self._redis.delete(name))
 
     async def cancel(self, conversation_id: str, job_id: str = "") -> bool:
         """Stop the answer that is being made, or is about to be; False when nothing waits there, or another than

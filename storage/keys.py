@@ -4,10 +4,12 @@ All keys begin with `<prefix>:{<partition>}`: the braces are Redis Cluster's has
 touches stand in one slot. There is one partition now.
 
 Classes of lifetime:
-- content (turns, threads, counts, screens, addresses): `content_seconds`, 7 days unless set, from the last write.
+- content (turns, threads, counts, screens, addresses, mutes, opinions): `content_seconds`, 7 days unless set, from the
+  last write.
 - dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
 - queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait.
 - slots: as long as any of a server's slots can be held without a renewal; kept by those who have one or wait.
+- rates: a second longer than the latest call, hold or pause in it counts.
 - schema: as long as the queue; written again at every start.
 """
 
@@ -103,6 +105,12 @@ class Keys:
         """channel: ids of conversations that may have a slot now, if they ask"""
         return f"{self.base}:slots"
 
+    # --- rates
+    def rates(self, allowance: str) -> str:
+        """sorted set: calls to a platform (`c<id>`), holds (`h<name>`) and its pause (`p`), by when each stops counting
+        (milliseconds)"""
+        return f"{self.base}:rates:{allowance}"
+
     # --- dedupe
     def seen(self, key: str) -> str:
         """string: `<job> <conversation>` that a message, by its key or a dedupe key, became part of; and after its
@@ -113,6 +121,14 @@ class Keys:
     def address(self, address: str) -> str:
         """string: the conversation that a platform's thread belongs to"""
         return f"{self.base}:address:{address}"
+
+    def muted(self, address: str) -> str:
+        """string: there while this service speaks at the address only when it is mentioned"""
+        return f"{self.base}:muted:{address}"
+
+    def feedback(self, exchange: str) -> str:
+        """hash: person -> opinion of the exchange's answer, with what it was made with, as JSON"""
+        return f"{self.base}:feedback:{exchange}"
 
     def thread(self, conversation_id: str) -> str:
         """hash: system_prompt, cut, next_seq, and `counts:<fingerprint>` for each of its counts keys"""

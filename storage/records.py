@@ -12,6 +12,7 @@ from conversation.model import (
     Command,
     Ending,
     InboundMessage,
+    Provenance,
     Role,
     Segment,
     SegmentState,
@@ -33,6 +34,8 @@ def load_turn(data: bytes, seq: int) -> Turn:
     record["role"] = Role(record["role"])
     record["ending"] = Ending(record["ending"]) if record["ending"] else None
     record["message_ids"] = tuple(record["message_ids"])
+    if record.get("provenance"):
+        record["provenance"] = Provenance(**record["provenance"])
     return Turn(**record, seq=seq)
 
 
@@ -46,7 +49,8 @@ def load_message(data: bytes) -> InboundMessage:
     del record["key"]
     record["address"] = ThreadId.parse(record["address"])
     record["command"] = Command(record["command"])
-    record["dedupe_keys"] = tuple(record["dedupe_keys"])
+    for name in ("dedupe_keys", "shown_in", "above"):
+        record[name] = tuple(record.get(name, ()))
     return InboundMessage(**record)
 
 
@@ -57,6 +61,7 @@ def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
 def load_checkpoint(data: bytes) -> Checkpoint:
     record: dict[str, Any] = orjson.loads(data)
     record["token_ids"] = tuple(record["token_ids"])
+    record["breaks"] = tuple(record.get("breaks", ()))
     record["ending"] = Ending(record["ending"]) if record["ending"] else None
     record["segments"] = tuple(
         Segment(**{**segment, "state": SegmentState(segment["state"])}) for segment in record["segments"]

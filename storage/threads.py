@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from conversation.errors import StoreUnavailable
-from conversation.model import Role, Thread, Turn
+from conversation.model import Role, Thread, ThreadId, Turn
 from conversation.ports import ThreadStore
 from storage.client import load_script, store_errors
 from storage.keys import Keys
@@ -38,7 +38,9 @@ class RedisThreads:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis, self._keys = redis, keys
-        self._scripts = {name: load_script(redis, "threads", f"threads_{name}") for name in ("open", "count", "forget")}
+        self._scripts = {
+            name: load_script(redis, "threads", f"threads_{name}") for name in ("open", "count", "add", "forget")
+        }
 
     async def open(self, conversation_id: str, system_prompt: str) -> Thread:
         """See ThreadStore.open. All that is kept of the thread lives on for `content_seconds` from here."""
@@ -67,6 +69,17 @@ class RedisThreads:
             flat: Iterable[str | int] = chain.from_iterable(counts.items())
             await self._run("count", conversation_id, fingerprint, *flat)
 
+    async def bind(self, address: ThreadId, conversation_id: str) -> None:
+        """See ThreadStore.bind."""
+        with store_errors():
+            await self._redis.set(self._keys.address(str(address)), conversation_id, ex=self._keys.content_seconds)
+
+    async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
+        """See ThreadStore.add."""
+        if turns:
+            flat: Iterable[str | bytes] = chain.from_iterable((turn.id, dump_turn(turn)) for turn in turns)
+            await self._run("add", conversation_id, *flat)
+
     async def edit_turn(self, conversation_id: str, message_id: str, text: str) -> bool:
         """The person edited the message with the platform's id `message_id`: its turn says `text` now. False when no
         person's turn came from it."""
@@ -82,7 +95,7 @@ class RedisThreads:
         """See ThreadStore.forget. The terminal's screen goes too; only a number stays, where turns are counted on."""
         await self._run("forget", conversation_id, self._keys.screen_channel(conversation_id))
 
-    async def _run(self, script: str, conversation_id: str, *args: str | int) -> Any:
+    async def _run(self, script: str, conversation_id: str, *args: str | bytes | int) -> Any:
         keys = self._keys
         with store_errors():
             return await self._scripts[script](

@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from conversation.errors import CorralError, DeliveryError
 from conversation.language_model import LanguageModel
 from conversation.model import Job, Segment
-from conversation.ports import Chunk, Content, FinishReason, ModelCard, Prompt, ReplySink, Sampling, TextGenerator
+from conversation.ports import (
+    Chunk,
+    Content,
+    FinishReason,
+    ModelCard,
+    Prompt,
+    ReplySink,
+    Sampling,
+    TextGenerator,
+    Written,
+)
 from conversation.prompts import Llama2Template, PromptFormat
 
 
@@ -75,6 +85,8 @@ class RecordingPlatform:
     """A platform in memory: `messages` is what people see, `writes` all that was ever done."""
 
     message_limit: int = 100_000
+    limit_in_bytes: bool = False
+    has_buttons: bool = True
     edit_interval_seconds: float = 0.0
     messages: dict[str, Content] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)  # message id -> the segment's key it carries
@@ -85,12 +97,12 @@ class RecordingPlatform:
     edit_failures: deque[Exception] = field(default_factory=deque)
     delete_failures: deque[Exception] = field(default_factory=deque)
 
-    async def find(self, job: Job, segment: Segment) -> str | None:
+    async def find(self, job: Job, segment: Segment) -> Written | None:
         """See ReplySink.find."""
         self.writes.append("find")
-        return next((message_id for message_id, key in self.keys.items() if key == segment.key), None)
+        return next((Written(message_id) for message_id, key in self.keys.items() if key == segment.key), None)
 
-    async def post(self, job: Job, segment: Segment, content: Content) -> str:
+    async def post(self, job: Job, segment: Segment, content: Content) -> Written:
         """See ReplySink.post."""
         failure = self.failures.popleft() if self.failures else None
         if failure is not None and failure.certain:
@@ -100,10 +112,12 @@ class RecordingPlatform:
         self.writes.append(f"post {message_id}")
         if failure is not None:
             raise failure
-        return message_id
+        return Written(message_id)
 
-    async def edit(self, job: Job, message_id: str, content: Content) -> None:
+    async def edit(self, job: Job, segment: Segment, content: Content) -> None:
         """See ReplySink.edit."""
+        message_id = segment.message_id
+        assert message_id is not None
         if self.edit_failures:
             raise self.edit_failures.popleft()
         assert message_id in self.messages, "an edit of a message that is not there"

@@ -5,30 +5,33 @@ from __future__ import annotations
 from adapters.terminal.screen import STATUS_ID, Screen, ScreenMessage
 from conversation.errors import DeliveryError, StoreUnavailable
 from conversation.model import Job, Segment
-from conversation.ports import Content, ReplySink
+from conversation.ports import Content, ReplySink, Written
 
 
 class TerminalReplies:
     """A ReplySink whose message ids are the segments' keys, so that every write is repeatable."""
 
     message_limit = 10_000_000  # a terminal has none
+    limit_in_bytes = False
+    has_buttons = False
     edit_interval_seconds = 0.06  # about what an eye can follow; the store takes far more
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
 
-    async def find(self, job: Job, segment: Segment) -> str | None:
+    async def find(self, job: Job, segment: Segment) -> Written | None:
         """See ReplySink.find."""
         records = await self._screen.read(job.conversation_id)
-        return segment.key if any(record["id"] == segment.key for record in records) else None
+        return Written(segment.key) if any(record["id"] == segment.key for record in records) else None
 
-    async def post(self, job: Job, segment: Segment, content: Content) -> str:
+    async def post(self, job: Job, segment: Segment, content: Content) -> Written:
         """See ReplySink.post."""
-        await self.edit(job, segment.key, content)
-        return segment.key
+        await self.edit(job, segment, content)
+        return Written(segment.key)
 
-    async def edit(self, job: Job, message_id: str, content: Content) -> None:
+    async def edit(self, job: Job, segment: Segment, content: Content) -> None:
         """See ReplySink.edit."""
+        message_id = segment.message_id or segment.key
         message = ScreenMessage(message_id, job.id, content.text, content.notice, content.ending)
         try:
             await self._screen.put(job.conversation_id, message_id, message.to_record())

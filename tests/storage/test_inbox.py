@@ -18,6 +18,7 @@ from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.scripts import source
+from storage.threads import RedisThreads
 from tests.storage.questions import answer, claim_one, lossy_server, message
 
 KEYS = Keys()
@@ -71,7 +72,7 @@ class TestAccept:
         assert len({a.job_id for a in accepted}) == 1
         assert [a.is_new for a in accepted].count(True) == 1
 
-    async def test_finds_the_conversation_by_its_address(self, inbox: RedisInbox) -> None:
+    async def test_finds_the_conversation_by_its_address(self, inbox: RedisInbox, redis_client: Redis) -> None:
         """An address belongs to one conversation, and so does an address that was bound to it."""
         first = await inbox.accept(message(thread="a"))
         second = await inbox.accept(message(thread="a"))
@@ -79,7 +80,7 @@ class TestAccept:
         assert (await inbox.accept(message(thread="b"))).conversation_id != first.conversation_id
         opened = ThreadId("slack", "T1", "C1", "opened")
         assert await inbox.conversation(opened) is None
-        await inbox.bind(opened, first.conversation_id)
+        await RedisThreads(redis_client, KEYS).bind(opened, first.conversation_id)
         assert await inbox.conversation(opened) == first.conversation_id
         assert (await inbox.accept(message(thread="opened"))).conversation_id == first.conversation_id
 

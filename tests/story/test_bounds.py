@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from conversation.errors import QueueFull
 from conversation.model import Ending, Job, Segment
-from conversation.ports import Chunk, Content, Prompt, Sampling
+from conversation.ports import Chunk, Content, Prompt, Sampling, Written
 from storage.inbox import RedisInbox
 from storage.keys import Keys
 from tests.chaos.processes import model, worker
@@ -65,15 +65,15 @@ class StuckPlatform(RecordingPlatform):
     calls: int = 0  # that have not come back
     most_calls: int = 0
 
-    async def post(self, job: Job, segment: Segment, content: Content) -> str:
+    async def post(self, job: Job, segment: Segment, content: Content) -> Written:
         """See ReplySink.post."""
         await self._wait()
         return await super().post(job, segment, content)
 
-    async def edit(self, job: Job, message_id: str, content: Content) -> None:
+    async def edit(self, job: Job, segment: Segment, content: Content) -> None:
         """See ReplySink.edit."""
         await self._wait()
-        await super().edit(job, message_id, content)
+        await super().edit(job, segment, content)
 
     async def _wait(self) -> None:
         self.calls += 1

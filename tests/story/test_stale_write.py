@@ -31,12 +31,12 @@ async def test_a_late_write_does_not_come_over_the_end_of_an_answer(redis_client
     segment = Segment(f"{accepted.job_id}:0", 0, SegmentState.SENT)
     async with open_passage(valkey_url) as passage, open_redis(passage.url) as cut_off:
         slow, fast = TerminalReplies(RedisScreen(cut_off, KEYS)), TerminalReplies(RedisScreen(redis_client, KEYS))
-        await slow.edit(claim.job, segment.key, Content("beg"))  # so that the server knows the script
+        await slow.edit(claim.job, segment, Content("beg"))  # so that the server knows the script
         passage.close()
-        late = asyncio.create_task(slow.edit(claim.job, segment.key, Content("beginn")))
+        late = asyncio.create_task(slow.edit(claim.job, segment, Content("beginn")))
         await until("the write is on its way", lambda: passage.held > 0)
         await jobs.checkpoint(claim, Checkpoint(text="beginning and end", tokens_used=3, ending=Ending.COMPLETE))
-        await fast.edit(claim.job, segment.key, Content("beginning and end", final=True, ending="complete"))
+        await fast.edit(claim.job, segment, Content("beginning and end", final=True, ending="complete"))
         await jobs.finish(claim, answer(claim))
         passage.open()
         await asyncio.wait_for(late, 10)

@@ -1,0 +1,46 @@
+"""What people wrote before a question that points to it: read once, kept in the thread, told in the answer."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from conversation import notices
+from conversation.errors import DeliveryError
+from conversation.model import Job, Thread
+from conversation.ports import History, ThreadStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """The thread with what was read, and what the person is told about it."""
+
+    thread: Thread
+    notice: str = ""
+
+
+async def read_above(job: Job, thread: Thread, threads: ThreadStore, history: History | None) -> Above:
+    """Add what the job's messages point to to the thread. Whoever begins the job again adds nothing twice, and tells
+    the same. A platform that does not let us read is told of, and the question is answered without."""
+    if history is None or not any(message.above for message in job.messages):
+        return Above(thread)
+    exchange = f"{job.id}:above"
+    known = {message_id for turn in thread.turns for message_id in turn.message_ids}
+    known.update(message.message_id for message in job.messages)
+    failure = ""
+    try:
+        found = await history.earlier(job, known)
+    except DeliveryError as error:
+        log.warning("what job %s points to could not be read: %s", job.id, error)
+        found, failure = (), error.user_notice
+    if found:
+        await threads.add(
+            thread.conversation_id,
+            [replace(turn, id=f"{exchange}:{turn.id}", exchange=f"{exchange}:{turn.id}") for turn in found],
+        )
+        thread = await threads.open(thread.conversation_id, thread.system_prompt)
+    read = sum(turn.exchange.startswith(f"{exchange}:") for turn in thread.turns)
+    said = [notices.read_above(read) if read else "", failure]
+    return Above(thread, "\n".join(sentence for sentence in said if sentence))

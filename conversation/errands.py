@@ -1,0 +1,46 @@
+"""Jobs that need no model: they stand in the same queue, in the order of their thread, and end as surely."""
+
+from __future__ import annotations
+
+from conversation import notices, offers
+from conversation.delivery import Delivery
+from conversation.model import Command, Ending, Job, Offer, Role, Settlement, Thread
+from conversation.ports import ThreadStore
+
+ERRANDS = frozenset({Command.TELL, Command.FORGET, Command.EDITED, Command.REMOVE})
+
+
+async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, system_prompt: str) -> Settlement:
+    """Do what the job says and say so where it was asked; what is left to do is to settle it. Every step is safe to
+    repeat. Raises LeaseLost and StoreUnavailable."""
+    message = job.messages[0]
+    if message.command is Command.TELL:
+        return await _say(delivery, message.text)
+    if message.command is Command.FORGET:
+        await threads.forget(job.conversation_id)
+        return await _say(delivery, notices.FORGOTTEN)
+    thread = await threads.open(job.conversation_id, system_prompt)
+    if message.command is Command.REMOVE:
+        # The messages first: once the turns are gone, nobody knows which they were.
+        delivery.begin_in(_answered_in(thread, message.target))
+        await delivery.close(Ending.REMOVED, "")
+        await threads.purge_message(job.conversation_id, message.target)
+        return Settlement(Ending.REMOVED)
+    exchange = next((turn.exchange for turn in thread.turns if message.target in turn.message_ids), None)
+    if exchange is None or not await threads.edit_turn(job.conversation_id, message.target, message.text):
+        return Settlement(Ending.REMOVED)
+    return await _say(delivery, notices.YOU_EDITED, offers.answer_again(exchange))
+
+
+async def _say(delivery: Delivery, text: str, offered: tuple[Offer, ...] = ()) -> Settlement:
+    await delivery.close(Ending.COMPLETE, text, offered)
+    return Settlement(Ending.COMPLETE)
+
+
+def _answered_in(thread: Thread, message_id: str) -> tuple[str, ...]:
+    """Our messages that go when a person's message goes: those of the answer whose last question it is."""
+    gone = {turn.id: turn for turn in thread.turns if message_id in turn.message_ids and turn.role is Role.USER}
+    left = {turn.exchange for turn in thread.turns if turn.role is Role.USER and turn.id not in gone}
+    exchanges = {turn.exchange for turn in gone.values()} - left
+    answers = (turn for turn in thread.turns if turn.role is Role.ASSISTANT and turn.exchange in exchanges)
+    return tuple(dict.fromkeys(message_id for turn in answers for message_id in turn.message_ids))

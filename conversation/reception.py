@@ -1,0 +1,230 @@
+"""The one door for listeners: what a platform delivers becomes a job, a sign to a running one, or nothing.
+
+When a method here returns, everything is stored and the platform may be acknowledged; when it raises, nothing may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from conversation import notices
+from conversation.errors import MessageTooLong
+from conversation.intake import STOP_WORDS, Intake
+from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
+from conversation.ports import Accepted, EditOutcome, Inbox
+
+# Said to us and nothing else, these are no questions.
+_QUIET = frozenset({"quiet", "mute", "be quiet"})
+_BACK = frozenset({"back", "unmute", "come back"})
+_HELP = frozenset({"help", "help!", "?"})
+_FORGET = frozenset({"forget", "forget this", "forget everything"})
+_OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who writes or presses, and where."""
+
+    address: ThreadId
+    id: str
+    external: bool = False  # belongs to another organisation
+
+
+class Access(Protocol):
+    """Whom this service answers."""
+
+    def refusal(self, person: Person) -> str:
+        """Why not, as a sentence for the person; "" when they may."""
+
+
+class InsidersOnly:
+    """Answers the members of its own workspaces; guests of other organisations pay nothing for it."""
+
+    def refusal(self, person: Person) -> str:
+        """See Access.refusal."""
+        return notices.OUTSIDER if person.external else ""
+
+
+class Feedback(Protocol):
+    """What people think of answers."""
+
+    async def rate(self, conversation_id: str, exchange: str, person_id: str, opinion: str) -> bool:
+        """Keep one person's opinion ("good", "bad") of an answer beside what it was made with; a later one replaces
+        it. False when there is no such answer any more. Raises StoreUnavailable."""
+
+
+class Transcript(Protocol):
+    """What was said in a thread."""
+
+    async def turns(self, conversation_id: str) -> Sequence[Turn]:
+        """The thread's turns, the oldest first. Raises StoreUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message that people can see, and how it concerns us."""
+
+    message: InboundMessage  # its text without the mention of us
+    mentioned: bool = False  # it mentions us
+    direct: bool = False  # nobody else is there
+    elsewhere: bool = False  # it begins by mentioning somebody else
+    external: bool = False  # its author belongs to another organisation
+
+    @property
+    def author(self) -> Person:
+        return Person(self.message.address, self.message.author_id, self.external)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is said to us, whatever was said before."""
+        return self.mentioned or self.direct
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A person pressed a button below one of our messages."""
+
+    action: Action
+    target: str  # of the Offer
+    person: Person
+    person_name: str
+    id: str  # of this press; the same when it is delivered again
+    at: float  # seconds since 1970
+    message_id: str  # of the message with the button
+    reply_to: dict[str, str] = field(default_factory=dict)
+
+
+class Reception:
+    """Decides what concerns us and has it stored. Every method raises StoreUnavailable: acknowledge nothing then; and
+    QueueFull: acknowledge, and tell the person `user_notice`."""
+
+    def __init__(
+        self, inbox: Inbox, intake: Intake, transcript: Transcript, feedback: Feedback, access: Access
+    ) -> None:
+        self._inbox, self._intake, self._transcript = inbox, intake, transcript
+        self._feedback, self._access = feedback, access
+
+    async def hear(self, heard: Heard) -> Accepted | None:
+        """A message was written. None when it is not for us, or was a sign that needs no answer."""
+        message = heard.message
+        word = message.text.strip().lower()
+        if not heard.is_ours:
+            standing = await self._inbox.standing(message.address)
+            if heard.elsewhere or standing.conversation_id is None or standing.muted or heard.external:
+                return None
+            if word in STOP_WORDS:
+                await self._inbox.cancel(standing.conversation_id)
+                return None
+            return await self._receive(message)
+        if refusal := self._access.refusal(heard.author):
+            return await self._tell(message, refusal)
+        return await self._sign(message, word) if self._is_sign(word) else await self._receive(message)
+
+    async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
+        """A message was edited; `edit_id` is the same when that is delivered again."""
+        try:
+            message = self._intake.check(heard.message)
+        except MessageTooLong:
+            return None  # the question stands as it was
+        if await self._inbox.replace(message) is not EditOutcome.UNKNOWN:
+            return None
+        conversation_id = await self._inbox.conversation(message.address)
+        turns = await self._transcript.turns(conversation_id) if conversation_id is not None else ()
+        turn = next((turn for turn in turns if message.message_id in turn.message_ids), None)
+        if turn is not None:
+            if turn.text.strip() == message.text.strip():
+                return None
+            edit = replace(
+                message, command=Command.EDITED, target=message.message_id, message_id=edit_id, above=(), dedupe_keys=()
+            )
+            return await self._receive(edit)
+        # Whoever forgets the mention adds it.
+        return await self.hear(heard) if heard.mentioned else None
+
+    async def deleted(self, message: InboundMessage) -> None:
+        """A message was deleted; of `message` only the address, the id and `reply_to` are known."""
+        if await self._inbox.remove(message.key) is not EditOutcome.UNKNOWN:
+            return
+        conversation_id = await self._inbox.conversation(message.address)
+        turns = await self._transcript.turns(conversation_id) if conversation_id is not None else ()
+        if any(message.message_id in turn.message_ids for turn in turns):
+            await self._inbox.accept(
+                replace(
+                    message,
+                    command=Command.REMOVE,
+                    target=message.message_id,
+                    message_id=f"{message.message_id}/deleted",
+                )
+            )
+
+    async def pressed(self, press: Press) -> str:
+        """A button was pressed; gives what the person is told about it, "" for nothing."""
+        if refusal := self._access.refusal(press.person):
+            return refusal
+        conversation_id = await self._inbox.conversation(press.person.address)
+        if conversation_id is None:
+            return notices.NO_SUCH_ANSWER
+        if press.action is Action.STOP:
+            return "" if await self._inbox.cancel(conversation_id, press.target) else notices.NOTHING_RUNS
+        if press.action in _OPINIONS:
+            opinion = _OPINIONS[press.action]
+            kept = await self._feedback.rate(conversation_id, press.target, press.person.id, opinion)
+            return notices.THANKS if kept else notices.NO_SUCH_ANSWER
+        return await self._ask_again(press, conversation_id)
+
+    async def _ask_again(self, press: Press, conversation_id: str) -> str:
+        command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
+        waiting = (job.messages[0] for job in await self._inbox.pending(conversation_id))
+        if any((message.command, message.target) == (command, press.target) for message in waiting):
+            return notices.ALREADY_ASKED  # whoever presses twice wants it once
+        accepted = await self._inbox.accept(
+            InboundMessage(
+                address=press.person.address,
+                # An answer goes on once; it can be made anew as often as one likes.
+                message_id=f"{press.message_id}/{press.action}" if command is Command.CONTINUE else press.id,
+                author_id=press.person.id,
+                author_name=press.person_name,
+                text="",
+                sent_at=press.at,
+                command=command,
+                target=press.target,
+                shown_in=(press.message_id,) if command is Command.AGAIN else (),
+                reply_to=press.reply_to,
+            )
+        )
+        return "" if accepted.is_new else notices.ALREADY_ASKED
+
+    async def stop(self, person: Person) -> bool:
+        """The platform's own stop button. False when nothing was running."""
+        if self._access.refusal(person):
+            return False
+        conversation_id = await self._inbox.conversation(person.address)
+        return conversation_id is not None and await self._inbox.cancel(conversation_id)
+
+    def _is_sign(self, word: str) -> bool:
+        return word in STOP_WORDS | _QUIET | _BACK | _HELP | _FORGET
+
+    async def _sign(self, message: InboundMessage, word: str) -> Accepted | None:
+        if word in _QUIET | _BACK:
+            await self._inbox.mute(message.address, word in _QUIET)
+            return await self._tell(message, notices.QUIET if word in _QUIET else notices.BACK)
+        if word in _HELP:
+            return await self._tell(message, notices.HELP)
+        conversation_id = await self._inbox.conversation(message.address)
+        stopped = conversation_id is not None and await self._inbox.cancel(conversation_id)
+        if word in STOP_WORDS:
+            return None if stopped else await self._tell(message, notices.NOTHING_RUNS)
+        return await self._inbox.accept(replace(message, command=Command.FORGET, above=()))
+
+    async def _receive(self, message: InboundMessage) -> Accepted | None:
+        try:
+            received = await self._intake.receive(message)
+        except MessageTooLong as error:
+            return await self._tell(message, error.user_notice)
+        return received if isinstance(received, Accepted) else None
+
+    async def _tell(self, message: InboundMessage, sentence: str) -> Accepted:
+        """Answer with a sentence of ours, in the answer's own place and order."""
+        return await self._inbox.accept(replace(message, command=Command.TELL, text=sentence, above=()))
