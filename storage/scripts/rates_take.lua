@@ -3,8 +3,8 @@
 -- pause ('p'); a score is when the member stops counting, in milliseconds of the server's clock.
 -- KEYS: the allowance of each use, in order. ARGV: an id that no other take has, then for each use: limit, how long a
 -- call counts (ms), spare, the hold's name or '', how long it is to be held (ms; 0: the call is made now).
--- Answers {milliseconds to wait, 0 when all is granted; places of the first allowance that are taken now, or -1 while it
--- is paused}.
+-- Answers {milliseconds to wait, 0 when all is granted; places of the first allowance that are taken now, -1 while it is
+-- paused}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local id = ARGV[1]
@@ -56,7 +56,7 @@ for i, name in ipairs(KEYS) do
   if not use.counted and not paused[name] then
     local over = taken[name] + more[name] + use.spare - use.limit
     if over > 0 then
-      -- There is room when so many have gone. When even all would not do, the caller's own bound says when to ask again.
+      -- There is room when so many have gone. When not even all would do, the caller's bound says when to ask again.
       local free_at = redis.call('ZRANGE', name, over - 1, over - 1, 'WITHSCORES')[2]
       wait = math.max(wait, (free_at or now + 60000) - now)
     end
