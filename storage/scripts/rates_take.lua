@@ -3,8 +3,8 @@
 -- pause ('p'); a score is when the member stops counting, in milliseconds of the server's clock.
 -- KEYS: the allowance of each use, in order. ARGV: an id that no other take has, then for each use: limit, how long a
 -- call counts (ms), spare, the hold's name or '', how long it is to be held (ms; 0: the call is made now).
--- Answers {milliseconds to wait, 0 when all is granted; places of the first allowance that are taken now, -1 while it is
--- paused}.
+-- Answers {milliseconds to wait, 0 when all is granted; places of the first allowance that are taken now, -1 while it
+-- is paused}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local id = ARGV[1]
