@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from conversation.errors import CorralError, DeliveryError
 from conversation.language_model import LanguageModel
-from conversation.model import Job, Segment
+from conversation.model import Job, Role, Segment, Turn
 from conversation.ports import (
     Chunk,
     Content,
     FinishReason,
+    History,
     ModelCard,
     Prompt,
     ReplySink,
@@ -142,5 +143,24 @@ class RecordingPlatform:
         return [content.text for content in self.messages.values()]
 
 
+@dataclass
+class FakeHistory:
+    """What people wrote before, as a platform would tell it."""
+
+    messages: list[tuple[str, str, str]] = field(default_factory=list)  # (message id, name, text)
+    failure: DeliveryError | None = None
+
+    async def earlier(self, job: Job, known: Collection[str]) -> Sequence[Turn]:
+        """See History.earlier."""
+        if self.failure is not None:
+            raise self.failure
+        return [
+            Turn(message_id, "", Role.USER, text, 1.0, name.lower(), name, (message_id,))
+            for message_id, name, text in self.messages
+            if message_id not in known
+        ]
+
+
 _model: type[TextGenerator] = ScriptedModel
 _platform: type[ReplySink] = RecordingPlatform
+_history: type[History] = FakeHistory

@@ -15,15 +15,17 @@ from redis.asyncio import Redis
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
-from conversation.model import Command, InboundMessage, ThreadId, Turn
+from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
 from conversation.ports import Accepted, Content, Sampling
+from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
 from conversation.worker import Worker
+from storage.feedback import RedisFeedback
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.slots import RedisSlots
 from storage.threads import RedisThreads
-from tests.fakes import RecordingPlatform, ScriptedModel
+from tests.fakes import FakeHistory, RecordingPlatform, ScriptedModel
 from tests.waiting import until
 
 LEASE_SECONDS = 1.0
@@ -40,6 +42,7 @@ class Town:
     model: ScriptedModel = field(default_factory=ScriptedModel)
     platform: RecordingPlatform = field(default_factory=RecordingPlatform)
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
+    history: FakeHistory = field(default_factory=FakeHistory)
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -55,7 +58,7 @@ class Town:
     async def worker(self, *, drain_seconds: float = 5.0, concurrency: int = 8) -> AsyncIterator[Worker]:
         """A worker that is at work inside, and drains at the end."""
         queue = self.queue()
-        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners, self.slots())
+        manager = self._manager(queue)
         worker = Worker(
             queue, manager, concurrency=concurrency, max_attempts=queue.max_attempts, drain_seconds=drain_seconds
         )
@@ -77,7 +80,7 @@ class Town:
     async def crashing_worker(self) -> AsyncIterator[None]:
         """A worker that is at work inside, and is gone without a word at the end."""
         queue = self.queue()
-        manager = Manager(self.threads, queue, self.model, {"memory": self.platform}, self.manners, self.slots())
+        manager = self._manager(queue)
         worker = Worker(queue, manager, concurrency=8, max_attempts=queue.max_attempts, drain_seconds=0)
         before = asyncio.all_tasks()
         task = asyncio.create_task(worker.run(asyncio.Event()))
@@ -91,6 +94,29 @@ class Town:
             task.cancel()
             with suppress(asyncio.CancelledError, BaseExceptionGroup):
                 await task
+
+    def _manager(self, queue: RedisJobs) -> Manager:
+        sinks, histories = {"memory": self.platform}, {"memory": self.history}
+        return Manager(self.threads, queue, self.model, sinks, self.manners, self.slots(), histories)
+
+    @property
+    def reception(self) -> Reception:
+        """The door that listeners use."""
+        feedback = RedisFeedback(self.redis, self.keys, self.threads)
+        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, InsidersOnly())
+
+    async def hear(self, text: str, *, thread: str = "t", author: str = "ada", key: str = "", **how: bool) -> Accepted:
+        """Somebody says something to us; it must become a job."""
+        heard = Heard(self.message(text, thread=thread, author=author, key=key), **{"mentioned": True, **how})
+        accepted = await self.reception.hear(heard)
+        assert accepted is not None
+        return accepted
+
+    async def press(self, action: Action, target: str, *, thread: str = "t", message_id: str = "m1") -> str:
+        """Somebody presses a button below a message of ours; gives what they are told."""
+        person = Person(ThreadId("memory", "team", "channel", thread), "ada")
+        press = Press(action, target, person, "Ada", f"press{next(self._ids)}", time.time(), message_id)
+        return await self.reception.pressed(press)
 
     def message(
         self, text: str, *, thread: str = "t", author: str = "ada", command: Command = Command.ASK, key: str = ""

@@ -1,0 +1,213 @@
+"""What people say where others hear it, and what of that becomes a question."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conversation import notices
+from conversation.model import Action, Command, Ending
+from conversation.reception import Heard
+from tests.story.conftest import Town
+
+
+async def test_a_follow_up_in_its_thread_needs_no_mention(town: Town) -> None:
+    """Who was answered once is understood without being asked to repeat the name."""
+    async with town.worker():
+        first = await town.hear("why?")
+        await town.settled(first.conversation_id)
+        second = await town.hear("and then?", mentioned=False)
+        await town.settled(first.conversation_id)
+    assert second.conversation_id == first.conversation_id
+    assert town.platform.texts == ["You asked: why?", "You asked: and then?"]
+
+
+@pytest.mark.parametrize(
+    ("thread", "how"),
+    [
+        ("elsewhere", {}),  # a thread that it takes no part in
+        ("t", {"elsewhere": True}),  # "@bob what do you think?"
+        ("t", {"external": True}),  # somebody of another organisation
+    ],
+)
+async def test_what_is_not_said_to_it_is_left_alone(town: Town, thread: str, how: dict[str, bool]) -> None:
+    """People talk to each other beside it, and nothing of that is stored."""
+    await town.hear("why?")
+    assert await town.reception.hear(Heard(town.message("so what", thread=thread), **how)) is None
+    assert await town.inbox.depth() == 1
+
+
+async def test_quiet_leaves_it_answering_mentions_only(town: Town) -> None:
+    """Until it is called back."""
+    async with town.worker():
+        first = await town.hear("why?")
+        await town.hear("Quiet")
+        assert await town.reception.hear(Heard(town.message("we are talking"))) is None
+        await town.hear("you there?")
+        await town.hear("back")
+        assert await town.reception.hear(Heard(town.message("and now?"))) is not None
+        await town.settled(first.conversation_id)
+    assert [content.notice or content.text for content in town.platform.messages.values()] == [
+        "You asked: why?",
+        notices.QUIET,
+        "You asked: you there?",
+        notices.BACK,
+        "You asked: and now?",
+    ]
+
+
+async def test_stop_ends_the_answer_and_says_so_when_there_is_none(town: Town) -> None:
+    """Said as a mention or plainly in its thread."""
+    reached, _ = town.model.hold_after(1)
+    async with town.worker():
+        first = await town.hear("why?")
+        await reached.wait()
+        assert await town.reception.hear(Heard(town.message("stop"))) is None
+        await town.settled(first.conversation_id)
+        assert town.last.ending == Ending.STOPPED
+        assert await town.reception.hear(Heard(town.message("stop"))) is None
+        await town.hear("stop")
+        await town.settled(first.conversation_id)
+    assert town.last.notice == notices.NOTHING_RUNS
+
+
+async def test_forget_removes_the_thread_and_confirms_it(town: Town) -> None:
+    """The next question stands alone."""
+    async with town.worker():
+        first = await town.hear("my name is Bob")
+        await town.settled(first.conversation_id)
+        await town.hear("forget")
+        await town.settled(first.conversation_id)
+        assert town.last.notice == notices.FORGOTTEN
+        assert await town.turns(first.conversation_id) == []
+        await town.hear("who am I?")
+        await town.settled(first.conversation_id)
+    assert "Bob" not in town.model.prompts[-1]
+
+
+async def test_help_and_refusals_are_answers_without_a_model(town: Town) -> None:
+    """They stand in the thread, and are no part of what the model reads."""
+    async with town.worker():
+        accepted = await town.hear("help")
+        await town.settled(accepted.conversation_id)
+        assert (town.last.text, town.last.notice) == ("", notices.HELP)
+        await town.hear("let me in", external=True)
+        await town.settled(accepted.conversation_id)
+        assert town.last.notice == notices.OUTSIDER
+        await town.hear("x" * 10_001)
+        await town.settled(accepted.conversation_id)
+        assert "10,001 characters" in town.last.notice
+    assert town.model.prompts == []
+    assert await town.turns(accepted.conversation_id) == []
+
+
+async def test_an_edit_while_it_streams_restarts_the_answer_in_place(town: Town) -> None:
+    """One message, one answer, to what the question says now."""
+    reached, gate = town.model.hold_after(2)
+    async with town.worker():
+        accepted = await town.hear("old", key="q")
+        await reached.wait()
+        town.model.gates.clear()
+        assert await town.reception.edited(Heard(town.message("new", key="q"), mentioned=True), "q/1") is None
+        gate.set()
+        await town.settled(accepted.conversation_id)
+    assert town.platform.texts == ["You asked: new"]
+
+
+async def test_an_edit_afterwards_offers_to_answer_again(town: Town) -> None:
+    """The thread says what the question says; pressing replaces the answer and takes the offer away."""
+    async with town.worker():
+        accepted = await town.hear("old", key="q")
+        await town.settled(accepted.conversation_id)
+        await town.reception.edited(Heard(town.message("new", key="q"), mentioned=True), "q/1")
+        await town.settled(accepted.conversation_id)
+        assert town.last.notice == notices.YOU_EDITED
+        (offer,) = town.last.offers
+        assert (offer.action, offer.target) == (Action.AGAIN, accepted.job_id)
+        assert (await town.turns(accepted.conversation_id))[0] == ("user", "new")
+        assert await town.press(Action.AGAIN, offer.target, message_id="m2") == ""
+        await town.settled(accepted.conversation_id)
+    assert {key: content.text for key, content in town.platform.messages.items()} == {"m1": "You asked: new"}
+    assert await town.turns(accepted.conversation_id) == [("user", "new"), ("assistant", "You asked: new")]
+
+
+async def test_an_edit_that_changes_nothing_is_nothing(town: Town) -> None:
+    """Platforms report previews of links as edits."""
+    async with town.worker():
+        accepted = await town.hear("same", key="q")
+        await town.settled(accepted.conversation_id)
+        assert await town.reception.edited(Heard(town.message("same ", key="q"), mentioned=True), "q/1") is None
+    assert len(town.platform.messages) == 1
+
+
+async def test_a_mention_that_was_forgotten_can_be_added(town: Town) -> None:
+    """The edited message is then a question like any other, once."""
+    heard = Heard(town.message("why?", key="q"), mentioned=True)
+    assert await town.reception.edited(replace(heard, mentioned=False), "q/1") is None
+    accepted = await town.reception.edited(heard, "q/2")
+    assert accepted is not None
+    assert accepted.is_new
+    assert await town.reception.edited(heard, "q/2") is None
+    assert await town.inbox.depth() == 1
+
+
+@pytest.mark.parametrize("words", [2, 100])
+async def test_a_deleted_question_takes_its_answer_along(town: Town, words: int) -> None:
+    """Half-way or long after it: no message, no turn, no prompt has it any more."""
+    reached, gate = town.model.hold_after(words)
+    async with town.worker():
+        kept = await town.hear("keep", key="k")
+        await town.settled(kept.conversation_id) if words == 100 else await reached.wait()
+        if words == 100:
+            await town.hear("secret", key="q")
+            await town.settled(kept.conversation_id)
+            await town.reception.deleted(town.message("", key="q"))
+        else:
+            await town.reception.deleted(town.message("", key="k"))
+        gate.set()
+        await town.settled(kept.conversation_id)
+    assert town.platform.texts == (["You asked: keep"] if words == 100 else [])
+    assert await town.turns(kept.conversation_id) == (
+        [("user", "keep"), ("assistant", "You asked: keep")] if words == 100 else []
+    )
+
+
+async def test_deleting_what_it_does_not_know_is_nothing(town: Town) -> None:
+    """Most messages that people delete never concerned it."""
+    await town.reception.deleted(town.message("", key="unknown"))
+    assert await town.inbox.depth() == 0
+
+
+async def test_a_question_that_waited_for_hours_is_asked_about_first(town: Town) -> None:
+    """After an outage nobody gets a flood of answers that they no longer need; pressing brings one."""
+    async with town.worker():
+        old = replace(town.message("why?"), sent_at=town.message("").sent_at - 5 * 3600)
+        accepted = await town.reception.hear(Heard(old, mentioned=True))
+        assert accepted is not None
+        await town.settled(accepted.conversation_id)
+        assert town.last.notice == notices.asked_long_ago(5 * 3600)
+        assert "5 hours" in town.last.notice
+        assert town.model.prompts == []
+        (offer,) = town.last.offers
+        await town.press(offer.action, offer.target)
+        await town.settled(accepted.conversation_id)
+    assert town.platform.texts == ["You asked: why?"]
+    assert await town.turns(accepted.conversation_id) == [("user", "why?"), ("assistant", "You asked: why?")]
+
+
+async def test_what_is_delivered_twice_is_one_question(town: Town) -> None:
+    """Platforms repeat what they think was lost."""
+    accepted = await town.hear("why?", key="q")
+    again = await town.hear("why?", key="q")
+    assert (again.job_id, again.is_new) == (accepted.job_id, False)
+
+
+async def test_commands_other_than_questions_never_join_one(town: Town) -> None:
+    """What is written within a second is one question; a confirmation of ours is not."""
+    first = await town.hear("one")
+    second = await town.hear("help")
+    third = await town.hear("two")
+    assert len({first.job_id, second.job_id, third.job_id}) == 3
+    jobs = await town.inbox.pending(first.conversation_id)
+    assert [job.messages[0].command for job in jobs] == [Command.ASK, Command.TELL, Command.ASK]
