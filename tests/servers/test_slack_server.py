@@ -29,7 +29,8 @@ from tests.servers.slack import (
     dm_of,
     sign,
 )
-from tests.servers.slack.delivery import OverHttp
+from tests.servers.slack.limits import Limits
+from tests.servers.slack.transports import OverHttp
 from tests.waiting import until
 
 BUTTONS: list[dict[str, Any]] = [
@@ -75,6 +76,7 @@ class Listener:
         self.acks = True
         self.reply: dict[str, Any] | None = None
         self.got: list[dict[str, Any]] = []
+        self.pongs = 0
 
     def events(self, type_: str) -> list[dict[str, Any]]:
         events = [one["payload"]["event"] for one in self.got if one["type"] == "events_api"]
@@ -82,6 +84,9 @@ class Listener:
 
     async def listen(self) -> None:
         async for message in self.socket:
+            if message.type is aiohttp.WSMsgType.PONG:
+                self.pongs += 1
+                continue
             told = json.loads(message.data)
             self.got.append(told)
             if self.acks and "envelope_id" in told:
@@ -92,7 +97,7 @@ class Listener:
 @asynccontextmanager
 async def listening(slack: SlackServer) -> AsyncIterator[Listener]:
     opened = await client_of(slack).apps_connections_open(app_token=slack.app_token)
-    async with aiohttp.ClientSession() as session, session.ws_connect(opened["url"], heartbeat=None) as socket:
+    async with aiohttp.ClientSession() as session, session.ws_connect(opened["url"], autoping=False) as socket:
         listener = Listener(socket)
         task = asyncio.create_task(listener.listen())
         await until("hello", lambda: bool(listener.got))
@@ -148,6 +153,18 @@ async def test_edits_and_deletions_carry_what_was_before() -> None:
         assert entombed["previous_message"]["text"] == "two"
 
 
+async def test_a_link_that_is_shown_changes_the_message_but_not_its_text() -> None:
+    """Slack tells it as message_changed, like an edit, but the message is not `edited`."""
+    async with SlackServer() as slack, listening(slack) as bot:
+        ts = await slack.say("see https://x.test/page")
+        await slack.unfurl(ts, "https://x.test/page")
+        await until("both events", lambda: len(bot.events("message")) == 2)
+        changed = bot.events("message")[1]
+        assert changed["message"]["text"] == changed["previous_message"]["text"]
+        assert "edited" not in changed["message"]
+        assert changed["message"]["attachments"]
+
+
 async def test_an_event_that_is_not_acknowledged_comes_again() -> None:
     """Redelivery has the same event id, a retry number and a reason; afterwards it is unacked for good."""
     async with SlackServer(ack_seconds=0.1, retry_delays=(0, 0.05)) as slack, listening(slack) as bot:
@@ -161,7 +178,7 @@ async def test_an_event_that_is_not_acknowledged_comes_again() -> None:
             (2, "timeout"),
         ]
         assert len({one["payload"]["event_id"] for one in tries}) == 1
-        bot.acks = True
+        bot.acks, slack.deliveries.ack_seconds = True, 10
         await slack.redeliver(slack.events[0].id)
         await until("acknowledged at last", lambda: not slack.unacked)
 
@@ -212,6 +229,9 @@ async def test_calls_are_refused_with_slacks_codes() -> None:
             "unknown_method": bot.api_call("chat.shout"),
         }
         assert {code: await error_of(call) for code, call in wanted.items()} == {code: code for code in wanted}
+        await slack.archive(GENERAL)
+        assert await error_of(update(channel=GENERAL, ts=own, text="x")) == "is_inactive"
+        slack.home.channels[GENERAL].is_archived = False
         divided = [{"type": "divider"}] * 51
         assert await error_of(post(channel=GENERAL, text="x", blocks=divided)) == "invalid_blocks"
         assert await error_of(post(channel=GENERAL, markdown_text="x" * 12_001)) == "msg_too_long"
@@ -283,7 +303,7 @@ async def test_a_stream_grows_and_is_ended_with_blocks_and_metadata() -> None:
 
 async def test_streams_refuse_what_slack_refuses() -> None:
     """Recipients are needed in channels, a thread everywhere, and there is no metadata at the start."""
-    async with SlackServer(stream_bytes=20, stream_seconds=0.2) as slack:
+    async with SlackServer(stream_bytes=20) as slack:
         bot = client_of(slack)
         root, direct = await slack.mention("q"), await slack.dm("q")
         start: dict[str, Any] = {"channel": GENERAL, "thread_ts": root, **TO_ALICE}
@@ -299,7 +319,9 @@ async def test_streams_refuse_what_slack_refuses() -> None:
         started = await bot.chat_startStream(channel=dm_of(ALICE), thread_ts=direct, markdown_text="x" * 15)
         at: dict[str, Any] = {"channel": dm_of(ALICE), "ts": started["ts"]}
         assert await error_of(bot.chat_appendStream(**at, markdown_text="ü" * 3)) == "msg_too_long"
-        await until("the stream has died", lambda: not slack.message(started["ts"]).streaming)
+        slack.home.stream_seconds = 0
+        started = await bot.chat_startStream(channel=dm_of(ALICE), thread_ts=direct, markdown_text="x")
+        at = {"channel": dm_of(ALICE), "ts": started["ts"]}
         assert await error_of(bot.chat_appendStream(**at, markdown_text="x")) == "message_not_in_streaming_state"
         await bot.chat_update(**at, text="whole")
         assert slack.message(started["ts"]).shown == "whole"
@@ -316,6 +338,10 @@ async def test_the_stop_button_ends_the_streams_of_a_thread() -> None:
         assert listener.events("agent_session_stopped")[0]["streaming_message_ts"] == [started["ts"]]
         append = bot.chat_appendStream(channel=GENERAL, ts=started["ts"], markdown_text="y")
         assert await error_of(append) == "stopped_by_user"
+        again = await bot.chat_startStream(channel=GENERAL, thread_ts=root, markdown_text="x", **TO_ALICE)
+        await slack.stop_button(root, ends_stream=False)
+        await bot.chat_stopStream(channel=GENERAL, ts=again["ts"], markdown_text="y")
+        assert slack.thread(GENERAL, root)[1].shown == "xy"
 
 
 async def test_buttons_are_pressed_where_they_are_shown() -> None:
@@ -419,29 +445,45 @@ async def test_sockets_are_refreshed_cut_and_frozen() -> None:
             await until("cut", lambda: second.socket.closed)
             assert [one["type"] for one in second.got] == ["hello"]
         async with listening(slack) as third:
+            await third.socket.ping()
+            await until("pong", lambda: third.pongs == 1)
             slack.freeze()
+            await third.socket.ping()
             await slack.say("lost at first")
             async with listening(slack) as fourth:
                 await until("it came over the new socket", lambda: bool(fourth.events("message")))
-                assert len(third.got) == 1
+                assert (len(third.got), third.pongs) == (1, 1)
 
 
-async def test_limits_hold_for_a_method_and_for_a_channel() -> None:
-    """The 21st stream in a minute is refused, and so is a second post in a second; Retry-After says how long."""
+def test_posts_are_limited_by_channel_and_by_workspace() -> None:
+    """One a second in a channel after the burst, 300 a minute in all; a refused call does not count."""
+    limits = Limits(post_burst=2)
+
+    def refusal(channel: str, now: float) -> int | None:
+        return limits.refusal("chat.postMessage", channel, now)
+
+    assert [refusal("C1", 0.0), refusal("C1", 0.0), refusal("C1", 0.5), refusal("C2", 0.5)] == [None, None, 1, None]
+    assert [refusal("C1", 1.0), refusal("C1", 1.0)] == [None, 1]
+    assert [refusal(f"D{number}", 2.0) for number in range(296)] == [None] * 296
+    assert refusal("E1", 2.0) == 58
+    assert refusal("E1", 60.0) is None
+
+
+async def test_calls_beyond_a_limit_are_refused_with_retry_after() -> None:
+    """The 21st stream in a minute gets 429; without limits there is no 21st."""
     async with SlackServer(limits=True) as slack:
         bot = client_of(slack)
         root = await slack.mention("q")
-        await bot.chat_postMessage(channel=GENERAL, text="x")
-        with pytest.raises(SlackApiError) as refused:
-            await bot.chat_postMessage(channel=GENERAL, text="x")
-        assert (refused.value.response.status_code, refused.value.response.headers["Retry-After"]) == (429, "1")
-        await bot.chat_postMessage(channel=RANDOM, text="x")
         for _ in range(20):
             await bot.chat_startStream(channel=GENERAL, thread_ts=root, **TO_ALICE)
         with pytest.raises(SlackApiError) as refused:
             await bot.chat_startStream(channel=GENERAL, thread_ts=root, **TO_ALICE)
+        assert refused.value.response.status_code == 429
+        assert refused.value.response["error"] == "ratelimited"
         assert 1 <= int(refused.value.response.headers["Retry-After"]) <= 60
-        assert slack.rate_limited == 2
+        assert slack.rate_limited == 1
+        slack.api.limits = None
+        await bot.chat_startStream(channel=GENERAL, thread_ts=root, **TO_ALICE)
 
 
 async def test_calls_fail_are_lost_hang_and_are_garbled() -> None:

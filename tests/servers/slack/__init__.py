@@ -6,10 +6,7 @@ Behaviour is that of docs.slack.dev as of 2026; where Slack has been seen to do 
 
 from __future__ import annotations
 
-from tests.servers.slack.messages import Message
-from tests.servers.slack.server import SlackServer
-from tests.servers.slack.signing import sign
-from tests.servers.slack.workspace import (
+from tests.servers.slack.cast import (
     ALICE,
     BOB,
     BOT_USER,
@@ -22,6 +19,9 @@ from tests.servers.slack.workspace import (
     STRANGER,
     dm_of,
 )
+from tests.servers.slack.messages import Message
+from tests.servers.slack.server import SlackServer
+from tests.servers.slack.signing import sign
 
 __all__ = [
     "ALICE",

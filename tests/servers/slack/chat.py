@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.servers.slack.blocks import check
+from tests.servers.slack.block_rules import check
+from tests.servers.slack.cast import BOT_USER, Json, dm_of
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.messages import Message
-from tests.servers.slack.workspace import BOT_USER, Json, Workspace, dm_of
+from tests.servers.slack.workspace import Workspace
 
 MAX_TEXT = 40_000  # characters; the rest is cut off silently
 MAX_UPDATE_TEXT = 4_000

@@ -11,37 +11,17 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.servers.slack.delivery import Delivery
+from tests.servers.slack.cast import Json
 from tests.servers.slack.limits import Limits
 from tests.servers.slack.messages import Message
 from tests.servers.slack.server import SlackServer
-from tests.servers.slack.workspace import Json
+from tests.servers.slack.transports import Delivery
 
-ACTS = [
-    "archive",
-    "break_body",
-    "command",
-    "cut",
-    "deliver_to",
-    "delete",
-    "disconnect",
-    "dm",
-    "edit",
-    "fail",
-    "freeze",
-    "hang",
-    "invite",
-    "leave",
-    "lose_reply",
-    "mention",
-    "open_home",
-    "press",
-    "redeliver",
-    "release",
-    "say",
-    "shortcut",
-    "stop_button",
-]
+_SAYING = {"delete", "dm", "edit", "mention", "say", "unfurl"}
+_PRESSING = {"command", "open_home", "press", "redeliver", "shortcut", "stop_button"}
+_PLACES = {"archive", "invite", "leave"}
+_BREAKING = {"break_body", "cut", "disconnect", "fail", "freeze", "hang", "lose_reply", "release"}
+ACTS = _SAYING | _PRESSING | _PLACES | _BREAKING | {"deliver_to"}
 
 
 class ControlledSlack(SlackServer):
@@ -63,7 +43,7 @@ class ControlledSlack(SlackServer):
     async def _act(self, request: web.Request) -> web.StreamResponse:
         act = request.match_info["act"]
         if act not in ACTS:
-            return web.json_response({"error": f"no act {act}; there are {ACTS}"}, status=404)
+            return web.json_response({"error": f"no act {act}; there are {sorted(ACTS)}"}, status=404)
         args = await request.json() if request.can_read_body else {}
         try:
             result = getattr(self, act)(**args)

@@ -6,9 +6,10 @@ import uuid
 
 from aiohttp import BodyPartReader, web
 
+from tests.servers.slack.cast import BOT_USER, File, Json
 from tests.servers.slack.chat import thread_ts
 from tests.servers.slack.errors import SlackError
-from tests.servers.slack.workspace import BOT_USER, File, Json, Workspace
+from tests.servers.slack.workspace import Workspace
 
 _KINDS = {"py": "python", "js": "javascript", "md": "markdown", "png": "png", "pdf": "pdf", "txt": "text"}
 _HOSTED = {"png": "image/png", "pdf": "application/pdf", "zip": "application/zip"}

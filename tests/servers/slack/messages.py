@@ -35,6 +35,7 @@ class Message:
     text: str = ""
     markdown: str = ""
     blocks: list[Block] = field(default_factory=list)
+    attachments: list[dict[str, Any]] = field(default_factory=list)  # what Slack shows of links
     metadata: dict[str, Any] | None = None
     thread_ts: str | None = None
     bot_id: str | None = None

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from tests.servers.slack.delivery import Deliveries, Delivery
+from tests.servers.slack.cast import ALICE, BOT_USER, GENERAL, STRANGER, Json, dm_of
 from tests.servers.slack.files import new_file
-from tests.servers.slack.messages import Message
-from tests.servers.slack.responses import Responses
+from tests.servers.slack.interactions import Interactions
 from tests.servers.slack.text import typed
-from tests.servers.slack.workspace import (
-    ALICE,
-    APP,
-    BOT_USER,
-    GENERAL,
-    STRANGER,
-    TEAM,
-    Channel,
-    Json,
-    Workspace,
-    dm_of,
-)
 
 
-class People:
+class People(Interactions):
     """Acts of people. What says or changes something returns the message's ts at once, before the bot knows of it."""
-
-    def __init__(self, home: Workspace, deliveries: Deliveries, responses: Responses) -> None:
-        self.home = home
-        self.deliveries = deliveries
-        self.response_urls = responses
 
     async def mention(self, text: str, **where: Any) -> str:
         """`say`, with the bot's name before the text."""
@@ -44,11 +25,11 @@ class People:
         channel: str = GENERAL,
         user: str = ALICE,
         thread_ts: str | None = None,
-        files: Sequence[tuple[str, bytes] | str] = (),
+        files: Sequence[tuple[str, bytes | str] | str] = (),
         external: bool = False,
         raw: bool = False,
     ) -> str:
-        """Send what was typed (or `raw`, mrkdwn already). `files` are (name, bytes), or ids of files there are.
+        """Send what was typed (or `raw`, mrkdwn already). `files` are (name, content), or ids of files there are.
 
         `external` says it as a person of another workspace. In channels a mention of the bot is delivered twice, as
         app_mention and as message, with the same ts.
@@ -76,67 +57,16 @@ class People:
         self.home.change(self.home.find(ts), text=text if raw else typed(text), edited_at=self.home.now())
         return ts
 
+    async def unfurl(self, ts: str, address: str) -> str:
+        """Let Slack show what a link in the message leads to: message_changed, though nobody edited the text."""
+        shown = {"from_url": address, "title": "A page", "text": "What the page says", "id": 1}
+        self.home.change(self.home.find(ts), attachments=[shown])
+        return ts
+
     async def delete(self, ts: str) -> str:
         """Delete a message. One that has replies becomes a tombstone, which is told as message_changed."""
         self.home.remove(self.home.find(ts))
         return ts
-
-    async def press(self, ts: str, action_id: str, *, user: str = ALICE, value: str | None = None) -> Delivery:
-        """Press a button that the message shows; `value` chooses among those with the same action_id."""
-        message = self.home.find(ts)
-        shown = message.buttons
-        found = [one for one in shown if one.action_id == action_id and value in (None, one.value)]
-        assert found, f"no button {action_id!r} ({value!r}) on {ts}; there are {shown}"
-        assert message.ephemeral_for in (None, user), f"{user} does not see {ts}"
-        button = found[0]
-        action = {
-            "type": button.kind,
-            "action_id": button.action_id,
-            "block_id": button.block_id,
-            "value": button.value,
-            "text": {"type": "plain_text", "text": button.label, "emoji": True},
-            "action_ts": self.home.now(),
-        }
-        payload = self._interaction("block_actions", message.channel, user, message) | {"actions": [action]}
-        payload |= {"state": {"values": {}}, "container": _container(message)}
-        if message.ephemeral_for is None:
-            payload["message"] = self.home.payload(message)
-        return await self._interact(payload)
-
-    async def shortcut(
-        self, callback_id: str, *, message_ts: str | None = None, channel: str | None = None, user: str = ALICE
-    ) -> Delivery:
-        """Use a message's shortcut, or without a message a global one. `channel` is the message's own anyway."""
-        if message_ts is None:
-            payload = self._interaction("shortcut", "", user, None)
-            return await self._interact(payload | {"callback_id": callback_id, "action_ts": self.home.now()})
-        message = self.home.find(message_ts)
-        assert channel in (None, message.channel), f"{message_ts} is in {message.channel}"
-        payload = self._interaction("message_action", message.channel, user, message)
-        payload |= {"callback_id": callback_id, "action_ts": self.home.now(), "message_ts": message.ts}
-        return await self._interact(payload | {"message": self.home.payload(message)})
-
-    async def command(self, command: str, text: str = "", *, channel: str = GENERAL, user: str = ALICE) -> Delivery:
-        """Type a slash command at the top level: inside threads Slack refuses those of apps."""
-        place = self.home.channels[channel]
-        payload = {
-            "token": "unused",
-            "team_id": TEAM,
-            "team_domain": "corral-test",
-            "channel_id": channel,
-            "channel_name": _name(place),
-            "user_id": user,
-            "user_name": self.home.users[user]["name"],
-            "command": command,
-            "text": typed(text),
-            "api_app_id": APP,
-            "is_enterprise_install": "false",
-            "response_url": self.response_urls.open(channel, user),
-            "trigger_id": _trigger(),
-        }
-        delivery = await self.deliveries.interact("slash_commands", command, payload)
-        self.response_urls.acknowledged(payload["response_url"], delivery.reply)
-        return delivery
 
     async def stop_button(
         self, thread_ts: str, *, channel: str | None = None, user: str = ALICE, ends_stream: bool = True
@@ -180,46 +110,8 @@ class People:
         if not self.home.channels[channel].is_member:
             self.home.channels[channel].members.append(BOT_USER)
 
-    def add_file(self, name: str, data: bytes, *, user: str = ALICE, mimetype: str | None = None) -> str:
+    def add_file(self, name: str, data: bytes | str, *, user: str = ALICE, mimetype: str | None = None) -> str:
         """The id of a new file, which is in no message yet."""
-        file = new_file(name, data, user, mimetype)
+        file = new_file(name, data.encode() if isinstance(data, str) else data, user, mimetype)
         self.home.files[file.id] = file
         return file.id
-
-    async def _interact(self, payload: Json) -> Delivery:
-        delivery = await self.deliveries.interact("interactive", payload["type"], payload)
-        if "response_url" in payload:
-            self.response_urls.acknowledged(payload["response_url"], delivery.reply)
-        return delivery
-
-    def _interaction(self, type_: str, channel: str, user: str, message: Message | None) -> Json:
-        person = self.home.users[user]
-        payload: Json = {
-            "type": type_,
-            "token": "unused",
-            "team": {"id": TEAM, "domain": "corral-test"},
-            "user": {"id": user, "username": person["name"], "name": person["name"], "team_id": person["team_id"]},
-            "api_app_id": APP,
-            "trigger_id": _trigger(),
-            "enterprise": None,
-            "is_enterprise_install": False,
-        }
-        if channel:
-            payload["channel"] = {"id": channel, "name": _name(self.home.channels[channel])}
-            payload["response_url"] = self.response_urls.open(channel, user, message)
-        return payload
-
-
-def _container(message: Message) -> Json:
-    where = {"type": "message", "message_ts": message.ts, "channel_id": message.channel}
-    if message.thread_ts is not None:
-        where["thread_ts"] = message.thread_ts
-    return where | {"is_ephemeral": message.ephemeral_for is not None}
-
-
-def _name(channel: Channel) -> str:
-    return {"im": "directmessage", "group": "privategroup"}.get(channel.kind, channel.name)
-
-
-def _trigger() -> str:
-    return f"{uuid.uuid4().int % 10**12}.{uuid.uuid4().int % 10**10}.{uuid.uuid4().hex}"

@@ -6,9 +6,10 @@ import base64
 import binascii
 from typing import Any
 
+from tests.servers.slack.cast import APP, BOT, BOT_USER, Channel, Json
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.messages import Message
-from tests.servers.slack.workspace import APP, BOT, BOT_USER, Channel, Json, Workspace
+from tests.servers.slack.workspace import Workspace
 
 MAX_PAGE = 1000
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from tests.servers.slack.blocks import check
+from tests.servers.slack.block_rules import check
+from tests.servers.slack.cast import Json
 from tests.servers.slack.chat import MAX_TEXT
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.messages import Message
-from tests.servers.slack.workspace import Json, Workspace
+from tests.servers.slack.workspace import Workspace
 
 MAX_USES = 5
 LIFETIME_SECONDS = 30 * 60.0

@@ -8,15 +8,17 @@ from typing import Self
 from aiohttp import web
 
 from tests.servers.slack import files
-from tests.servers.slack.delivery import Deliveries, Delivery, OverHttp, OverSocket
+from tests.servers.slack.cast import APP, BOT, BOT_USER, TEAM, Json
+from tests.servers.slack.delivery import Deliveries
 from tests.servers.slack.faults import Faults
 from tests.servers.slack.limits import Limits
 from tests.servers.slack.messages import Message
 from tests.servers.slack.people import People
 from tests.servers.slack.responses import Responses
 from tests.servers.slack.socket_mode import SocketMode
+from tests.servers.slack.transports import Delivery, OverHttp, OverSocket
 from tests.servers.slack.web_api import Call, WebApi
-from tests.servers.slack.workspace import APP, BOT, BOT_USER, TEAM, Json, Workspace
+from tests.servers.slack.workspace import Workspace
 
 BOT_TOKEN, APP_TOKEN, SIGNING_SECRET = "xoxb-corral-test", "xapp-corral-test", "corral-test-signing-secret"
 
@@ -122,6 +124,11 @@ class SlackServer(People):
     def statuses(self) -> dict[str, list[str]]:
         """Every status that was set, by thread_ts, oldest first: "is thinking...", "processing", ""."""
         return self.home.statuses
+
+    @property
+    def sessions(self) -> dict[tuple[str, str], Json]:
+        """The sessions' status and title, by (channel, thread_ts); streams begin and end them too."""
+        return self.home.sessions
 
     @property
     def titles(self) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+from tests.servers.slack.cast import Json
 from tests.servers.slack.errors import SlackError
-from tests.servers.slack.workspace import Json, Workspace
+from tests.servers.slack.workspace import Workspace
 
 _STATUSES = {"active", "processing", "suspended", "closed"}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.servers.slack.workspace import APP, Json
+from tests.servers.slack.cast import APP, Json
 
 MAX_SOCKETS = 10
 

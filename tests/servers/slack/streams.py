@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 
-from tests.servers.slack.blocks import check
+from tests.servers.slack.block_rules import check
+from tests.servers.slack.cast import Json
 from tests.servers.slack.chat import MAX_MARKDOWN_TEXT, metadata, own_message, thread_ts
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.messages import Message
-from tests.servers.slack.workspace import Json, Workspace
+from tests.servers.slack.workspace import Workspace
 
 _CHUNKS = {"markdown_text", "task_update", "plan_update", "blocks"}
 

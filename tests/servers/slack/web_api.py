@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from tests.servers.slack import chat, files, reading, sessions, streams
+from tests.servers.slack.cast import BOT, BOT_USER, TEAM, Json
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.faults import Faults
 from tests.servers.slack.limits import Limits
-from tests.servers.slack.workspace import BOT, BOT_USER, TEAM, Json, Workspace
+from tests.servers.slack.workspace import Workspace
 
 SCOPES = (
     "app_mentions:read,assistant:write,channels:history,chat:write,commands,files:read,files:write,groups:history,"
