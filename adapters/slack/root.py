@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -11,13 +12,14 @@ from adapters.slack.destination import destination_of, question_ts
 from adapters.slack.limits import limit_of, posts_in
 from adapters.slack.rendering import ROOT, key_in, metadata
 from adapters.slack.threads import top_level
-from conversation.errors import CorralError
+from conversation.errors import CorralError, Paced
 from conversation.model import Job, ThreadId
 from conversation.pacing import Use, take_or_raise
 
 log = logging.getLogger(__name__)
 
 QUOTED_CHARACTERS = 300
+RETRY_SECONDS, TELL_SECONDS = 1.0, 30.0
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 
 
@@ -42,12 +44,26 @@ async def tell(api: SlackApi, job: Job, text: str) -> None:
     at = destination_of(job)
     if not at.person.startswith(("U", "W")):
         return  # a bot has nobody who would read it
-    for _ in range(2):
+    said = f"{escape(text, 2000)}\n{_quote(job)}".strip()
+    try:
+        async with asyncio.timeout(TELL_SECONDS):
+            try:
+                await _tell(api, at.team, at.person, said)
+            except CorralError as error:
+                log.warning("a person could not be told, yet: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                await _tell(api, at.team, at.person, said)
+    except (CorralError, TimeoutError) as error:
+        log.warning("a person could not be told: %r", error)
+
+
+async def _tell(api: SlackApi, team: str, person: str, said: str) -> None:
+    """Waits for room within the limits."""
+    while True:
         try:
-            direct = await _direct_messages(api, at.team, at.person)
-            await _post(api, at.team, direct, text=f"{escape(text, 2000)}\n{_quote(job)}".strip())
-        except CorralError as error:
-            log.warning("a person could not be told: %s", error)
+            await _post(api, team, await _direct_messages(api, team, person), text=said)
+        except Paced as paced:
+            await asyncio.sleep(paced.retry_after_seconds or RETRY_SECONDS)
         else:
             return
 
