@@ -30,6 +30,11 @@ _NOT_READ = "I could not read the earlier messages here."
 _NOT_ALLOWED = "I may not read the linked message."
 
 
+class _Unread(DeliveryError):
+    def __init__(self, detail: str, user_notice: str) -> None:
+        super().__init__(detail, certain=True, user_notice=user_notice)
+
+
 class SlackHistory:
     """A History. `names` gives a person's name by their id, and never fails."""
 
@@ -65,13 +70,13 @@ class SlackHistory:
             except Paced as error:
                 pause = error.retry_after_seconds or 1.0
                 if time.monotonic() + pause > deadline:
-                    raise DeliveryError(str(error), certain=True, user_notice=_NOT_READ) from error
+                    raise _Unread(str(error), _NOT_READ) from error
                 await asyncio.sleep(pause)
-            except (Refusal, Unwritable) as error:
-                notice = _NOT_ALLOWED if entry.startswith("link:") else _NOT_READ
-                raise DeliveryError(str(error), certain=True, user_notice=notice) from error
+            except _Unread:
+                raise
             except DeliveryError as error:
-                raise DeliveryError(str(error), certain=True, user_notice=_NOT_READ) from error
+                is_refused = isinstance(error, Refusal | Unwritable) and entry.startswith("link:")
+                raise _Unread(str(error), _NOT_ALLOWED if is_refused else _NOT_READ) from error
 
     async def _read(self, job: Job, message: InboundMessage, entry: str) -> list[dict[str, Any]]:
         """The messages of one entry of `above`, oldest first."""
@@ -95,7 +100,7 @@ class SlackHistory:
             case "link", [linked, ts, *thread]:
                 await self._check_readable(team, linked, channel)
                 return await self._linked(team, linked, ts, thread[0] if thread else "")
-        raise DeliveryError(f"not an entry: {entry}", certain=True, user_notice=_NOT_READ)
+        raise _Unread(f"not an entry: {entry}", _NOT_READ)
 
     async def _linked(self, team: str, channel: str, ts: str, thread_ts: str) -> list[dict[str, Any]]:
         only: dict[str, Any] = {"oldest": ts, "latest": ts, "inclusive": True, "limit": 2, "max_pages": 1}
@@ -105,7 +110,7 @@ class SlackHistory:
             found = top_level(self._api, team, channel, spare=SPARE, **only)
         said = [one async for one in self._said(found, with_ours=True) if _ts(one) == ts]
         if not said:
-            raise DeliveryError("the linked message is not there", certain=True, user_notice=_NOT_ALLOWED)
+            raise _Unread("the linked message is not there", _NOT_ALLOWED)
         return said
 
     async def _check_readable(self, team: str, channel: str, asked_in: str) -> None:
@@ -114,7 +119,7 @@ class SlackHistory:
             return
         info = (await self._api.ask(team, "conversations.info", spare=SPARE, channel=channel))["channel"]
         if info.get("is_private", True) or info.get("is_im") or info.get("is_mpim"):
-            raise DeliveryError("the link leads to a private channel", certain=True, user_notice=_NOT_ALLOWED)
+            raise _Unread("the link leads to a private channel", _NOT_ALLOWED)
 
     async def _said(
         self, messages: AsyncIterator[dict[str, Any]], *, with_ours: bool = False
