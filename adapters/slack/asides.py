@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.background import Background
 from adapters.slack.identity import UNREACHABLE, error_code
+from adapters.slack.rendering import ASIDE, metadata
 from conversation.model import InboundMessage
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,10 @@ class Asides:
         self._promised = {place: at for place, at in self._promised.items() if now - at < PROMISE_SECONDS}
         if channel not in self._promised and len(self._promised) < MAX_PROMISES:
             self._promised[channel] = now
-            posting = self._client.chat_postMessage(channel=channel, thread_ts=message.address.thread, text=PROMISE)
+            # Marked, so that nobody takes it for the beginning of an answer whose writer died.
+            posting = self._client.chat_postMessage(
+                channel=channel, thread_ts=message.address.thread, text=PROMISE, metadata=metadata(ASIDE, "")
+            )
             self._background.start(_best_effort(posting), "promise an answer")
 
 

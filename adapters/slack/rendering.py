@@ -10,7 +10,8 @@ from adapters.slack.formatting import stable, to_slack
 from conversation.model import Action, Offer
 from conversation.ports import Content
 
-ANSWER, ROOT = "corral_answer", "corral_root"
+# What a message of ours is: a part of an answer, what one stands under, a remark beside it.
+ANSWER, ROOT, ASIDE = "corral_answer", "corral_root", "corral_aside"
 OPINION_ACTION = "corral:feedback"
 
 

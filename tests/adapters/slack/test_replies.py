@@ -406,6 +406,16 @@ async def test_a_file_that_may_be_shown_is_looked_for_and_one_that_cannot_be_is_
     assert await at_work.replies.find(job, segment) is not None
 
 
+async def test_a_file_is_deleted_with_its_message_and_twice_is_as_good_as_once(at_work: Desk) -> None:
+    """The question was deleted, and perhaps a take-over does it again."""
+    job = await at_work.asked()
+    segment = Segment(f"{job.id}:file0", 0, SegmentState.PLANNED, mode="file")
+    written = await at_work.replies.attach(job, segment, Attachment("code-1", "python", "x = 1"))
+    for _ in range(2):
+        await at_work.replies.delete(job, written.message_id)
+    assert at_work.shown(job) == []
+
+
 @pytest.mark.parametrize(
     ("language", "ending", "type_"),
     [
