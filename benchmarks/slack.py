@@ -19,9 +19,10 @@ WAIT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Lags:
-    """Milliseconds beyond the call, of every answer that became whole."""
+    """Of every answer that became whole: milliseconds beyond the call, and in `wait` all of them since the question."""
 
     asked: int
+    wait: tuple[float, ...]
     first: tuple[float, ...]
     end: tuple[float, ...]
 
@@ -36,6 +37,7 @@ def lags_of(answers: Sequence[Answer]) -> Lags:
     whole = [answer for answer in answers if answer.is_whole]
     return Lags(
         len(answers),
+        tuple(1000 * wait for answer in whole if (wait := answer.wait) is not None),
         tuple(1000 * (lag - CALL_SECONDS) for answer in whole if (lag := answer.first_lag) is not None),
         tuple(1000 * (lag - CALL_SECONDS) for answer in whole if (lag := answer.end_lag) is not None),
     )
@@ -51,7 +53,7 @@ def said(values: Sequence[float], asked: int) -> str:
 
 async def _answered(stage: Stage, numbers: Sequence[int]) -> list[Answer]:
     questions = await stage.ask_all(numbers)
-    return await stage.until(questions, lambda answer: answer.is_whole, WAIT_SECONDS)
+    return await stage.until_whole(questions, WAIT_SECONDS)
 
 
 async def one_by_one(model: str) -> tuple[Lags, Lags]:
@@ -62,7 +64,7 @@ async def one_by_one(model: str) -> tuple[Lags, Lags]:
 
             async def later(number: int = number) -> list[Answer]:
                 # So that the two never begin nor end at the same moment.
-                await asyncio.sleep(random.uniform(0.5, 1.5))
+                await asyncio.sleep(random.uniform(0.4, 0.8))
                 return await _answered(their_stage, [number])
 
             pair = await asyncio.gather(_answered(our_stage, [number]), later())
@@ -100,12 +102,15 @@ async def measure() -> Section:
         f"first of them to a process that has answered nothing yet; {' and '.join(map(str, THREADS))} threads: all "
         "asked at once in as many channels, of a fresh process. Corral is `python -m bot run` with a durable store. "
         "Beside it benchmarks/bolt_minimal.py: async Bolt with Socket Mode and slack_sdk's chat_stream, which keeps "
-        "nothing. Its chat_stream gathers 32 characters for each call, about six tokens. Bars are for p50.",
+        "nothing. Its chat_stream gathers 32 characters for each call, about six tokens. Bars are for p50. Question to "
+        "first text is all that a person waits: what comes before the model, its first token, and the call.",
         (
             _figure("first text, 1 thread", found[1], "first", FIRST_BAR),
             _figure("end, 1 thread", found[1], "end", END_BAR),
+            _wait("question to first text, 1 thread", found[1]),
             _figure(f"first text, {most} threads", found[most], "first", FIRST_BAR_AT_ONCE),
             _figure(f"end, {most} threads", found[most], "end", END_BAR),
+            _wait(f"question to first text, {most} threads", found[most]),
         ),
         plots=(Plot("slack-answers", (_panel("First text in Slack", found, "first"), _panel("End", found, "end"))),),
     )
@@ -121,6 +126,11 @@ def _figure(what: str, pair: tuple[Lags, Lags], which: str, bar: int) -> Figure:
         f"at most {bar} ms",
         ours.are_all and percentile(values, 0.5) <= bar,
     )
+
+
+def _wait(what: str, pair: tuple[Lags, Lags]) -> Figure:
+    ours, theirs = pair
+    return Figure(what, said(ours.wait, ours.asked), f"minimal app: {said(theirs.wait, theirs.asked)}")
 
 
 def _panel(title: str, found: dict[int, tuple[Lags, Lags]], which: str) -> Panel:

@@ -20,13 +20,13 @@ RATE = 45  # questions a minute
 # The SDK's own default. With 32 a few answers use up a minute's appends and none ends.
 BUFFER_SIZE = 256
 WAIT_SECONDS = 75.0  # longer than any limit's window
-GIVEN_UP_SECONDS = 12.0  # nothing of the minimal app's moves any more
+GIVEN_UP_SECONDS = 9.0  # nothing of the minimal app's moves any more
 
 
 async def at_once(stage: Stage, seconds: float) -> tuple[list[Answer], int]:
     """Every channel is asked at the same moment. The answers, and the calls that were refused."""
     questions = await stage.ask_all(range(THREADS))
-    return await stage.until(questions, lambda answer: answer.is_whole, seconds), await stage.refused()
+    return await stage.until_whole(questions, seconds), await stage.refused()
 
 
 async def sustained(stages: Sequence[Stage], seconds: float) -> list[tuple[list[Answer], int]]:

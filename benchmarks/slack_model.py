@@ -25,6 +25,7 @@ from tests.servers.toy_model import EOS, Token, ToyModel
 TOKENS = 200  # of an answer, its end token included
 TOKENS_PER_SECOND = 50.0
 FIRST_TOKEN_SECONDS = 0.2
+ANSWER_SECONDS = FIRST_TOKEN_SECONDS + (TOKENS - 1) / TOKENS_PER_SECOND
 START_SECONDS = 20.0
 
 

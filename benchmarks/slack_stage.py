@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.slack_model import Generation, answer_to, generations
+from benchmarks.slack_model import ANSWER_SECONDS, Generation, answer_to, generations
 from benchmarks.store import fresh_store
 from tests.servers.slack import SlackServer
 from tests.servers.slack.cast import PEOPLE, PUBLIC
@@ -61,12 +61,22 @@ class Answer:
         return "\n".join(message["body"] for message in self.messages)
 
     @property
-    def first_lag(self) -> float | None:
-        """Seconds from the model's first token to the first text of the answer in Slack, the call included."""
+    def first_text_at(self) -> float | None:
+        """When Slack showed the first text of the answer, Unix seconds."""
         word = answer_to(self.question.text).split()[0]
         shown = [state["at"] for message in self.messages for state in message["history"] if word in state["text"]]
+        return min(shown, default=None)
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds from the question to that moment."""
+        return None if self.first_text_at is None else self.first_text_at - self.question.asked_at
+
+    @property
+    def first_lag(self) -> float | None:
+        """Seconds from the model's first token to that moment, the call included."""
         tokens = [made.first_at for made in self.generations if made.first_at is not None]
-        return min(shown) - min(tokens) if shown and tokens else None
+        return self.first_text_at - min(tokens) if self.first_text_at is not None and tokens else None
 
     @property
     def end_lag(self) -> float | None:
@@ -139,6 +149,11 @@ class Stage:
             )
             for question in questions
         ]
+
+    async def until_whole(self, questions: Sequence[Question], seconds: float) -> list[Answer]:
+        """The answers to questions that were just asked, as soon as all are whole, or when so many seconds are over."""
+        await asyncio.sleep(ANSWER_SECONDS)  # looking costs processor time, which what is measured needs
+        return await self.until(questions, lambda answer: answer.is_whole, seconds - ANSWER_SECONDS)
 
     async def until(
         self, questions: Sequence[Question], holds: Callable[[Answer], bool], seconds: float
@@ -230,7 +245,7 @@ async def _stage(
             "PYTHONPATH": str(REPOSITORY),
         }
         # Bolt writes a traceback for each answer that the limits break: these are counted, not read.
-        stderr = asyncio.subprocess.DEVNULL if module[0] != "bot" else None
+        stderr = asyncio.subprocess.DEVNULL if module[0].startswith("benchmarks") else None
         stage = Stage(slack, model, Path(directory), module, common | settings, is_ready, stderr)
         try:
             await stage.start()
