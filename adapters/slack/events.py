@@ -78,14 +78,15 @@ def translate(payload: object, me: Identity, names: Mapping[str, str]) -> News |
     return None
 
 
-def people_in(payload: object) -> list[str]:
-    """Ids of the people whose names a translation of this payload shows: who acts, and who is mentioned."""
+def people_in(payload: object, me: Identity) -> list[str]:
+    """Ids of the people whose names a translation of this payload shows: who acts, and who is mentioned beside us."""
     try:
         body = part(payload)
         event = part(body, "event")
         said = part(event, "message") or event
         actor = string(said, "user") or string(part(body, "user"), "id") or string(body, "user_id")
-        return [actor, *mentions(string(said, "text") or string(body, "text"))[:MAX_NAMES]] if actor else []
+        mentioned = [user for user in mentions(string(said, "text") or string(body, "text")) if user != me.user]
+        return [actor, *mentioned[:MAX_NAMES]] if actor else []
     except Malformed:
         return []
 

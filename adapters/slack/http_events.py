@@ -41,7 +41,7 @@ def routes(app: AsyncApp, signing_secret: str) -> list[web.RouteDef]:
             asked = AsyncBoltRequest(
                 body=body.decode(), query=request.query_string, headers={**request.headers}, mode="http"
             )
-        except ValueError as exc:
+        except (ValueError, TypeError, AttributeError) as exc:  # Bolt takes it that all that is signed is well-formed
             log.warning("a signed request of Slack's cannot be read: %s", type(exc).__name__)
             return web.Response(status=400)
         return await to_aiohttp_response(await app.async_dispatch(asked))

@@ -53,7 +53,7 @@ class SlackListener:
         self._stack = AsyncExitStack()
         self._contacted = asyncio.Event()
         self._socket: SocketMode | None = None
-        self._receiving: Receiving
+        self._receiving: Receiving | None = None
         self.people: People
         self.app: AsyncApp
 
@@ -70,7 +70,7 @@ class SlackListener:
 
     async def ready(self) -> None:
         """For the health page. Raises CorralError, which says what is missing, while Slack cannot reach us."""
-        if self._receiving.me is None:
+        if self._receiving is None or self._receiving.me is None:
             raise CorralError("Slack has not answered yet")
         if self._access.app_token and not (self._socket is not None and self._socket.is_connected):
             raise CorralError("there is no socket to Slack")
@@ -83,15 +83,15 @@ class SlackListener:
         self._stack.push_async_callback(self.people.aclose)
         self._stack.push_async_callback(background.aclose, PARTING_SECONDS)
         asides = Asides(client, background)
-        self._receiving = Receiving(self._reception, self.people, Home(client), asides, background)
-        self.app = self._bolt(client)
-        contact = asyncio.create_task(self._keep_contact(client, session), name="contact with Slack")
+        self._receiving = receiving = Receiving(self._reception, self.people, Home(client), asides, background)
+        self.app = _bolt(client, self._access.signing_secret, receiving)
+        contact = asyncio.create_task(self._keep_contact(client, session, receiving), name="contact with Slack")
         self._stack.push_async_callback(_end, contact)
         await self._first_contact(contact)
 
-    async def _keep_contact(self, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
+    async def _keep_contact(self, client: AsyncWebClient, session: aiohttp.ClientSession, receiving: Receiving) -> None:
         """Does not end with Socket Mode. Raises SlackRefused."""
-        self._receiving.me = await who_am_i(client)
+        receiving.me = await who_am_i(client)
         if not self._access.app_token:
             self._contacted.set()
             return
@@ -121,28 +121,29 @@ class SlackListener:
         if isinstance(error, SlackRefused):
             self._on_refused(error)
 
-    def _bolt(self, client: AsyncWebClient) -> AsyncApp:
-        receiving, bolt_log = self._receiving, logging.getLogger(f"{__name__}.bolt")
-        # Below this Bolt logs what people wrote.
-        bolt_log.setLevel(logging.ERROR)
 
-        async def store_first(req: AsyncBoltRequest, next_: Callable[[], Awaitable[Any]]) -> BoltResponse | None:
-            if req.body.get("type") == "url_verification":
-                await next_()
-                return None
-            return await receiving.receive(req.body)
+def _bolt(client: AsyncWebClient, signing_secret: str, receiving: Receiving) -> AsyncApp:
+    bolt_log = logging.getLogger(f"{__name__}.bolt")
+    # Below this Bolt logs what people wrote.
+    bolt_log.setLevel(logging.ERROR)
 
-        # It answers by itself and no listener follows: Bolt acknowledges an event before it runs listeners, which are
-        # tasks that nobody keeps. It comes before Bolt's authorisation, which asks Slack who we are at the first event
-        # and acknowledges that event when Slack does not tell.
-        return AsyncApp(
-            logger=bolt_log,
-            name="corral",
-            client=client,
-            signing_secret=self._access.signing_secret,
-            before_authorize=store_first,
-            ssl_check_enabled=False,
-        )
+    async def store_first(req: AsyncBoltRequest, next_: Callable[[], Awaitable[Any]]) -> BoltResponse | None:
+        if req.body.get("type") == "url_verification":
+            await next_()
+            return None
+        return await receiving.receive(req.body)
+
+    # It answers by itself and no listener follows: Bolt acknowledges an event before it runs listeners, which are
+    # tasks that nobody keeps. It comes before Bolt's authorisation, which asks Slack who we are at the first event
+    # and acknowledges that event when Slack does not tell.
+    return AsyncApp(
+        logger=bolt_log,
+        name="corral",
+        client=client,
+        signing_secret=signing_secret,
+        before_authorize=store_first,
+        ssl_check_enabled=False,
+    )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

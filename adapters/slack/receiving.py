@@ -18,15 +18,16 @@ from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped
 from adapters.slack.home import Home
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import Shortcut
+from adapters.slack.order import InOrder
 from adapters.slack.people import People
 from conversation.errors import QueueFull, Refused, StoreUnavailable
-from conversation.model import Action, InboundMessage
+from conversation.model import InboundMessage
 from conversation.reception import Heard, Press, Reception
 
 log = logging.getLogger(__name__)
 
-# Slack waits three seconds for the acknowledgement; half a second may go by for names.
-STORE_SECONDS = 2.2
+# Slack waits three seconds for the acknowledgement, and calls back at once when there is none.
+STORE_SECONDS = 2.5
 # Slack brings a stop again that was not acknowledged. By then the person may have asked the next question.
 STOP_SECONDS = 20.0
 
@@ -40,6 +41,7 @@ class Receiving:
     ) -> None:
         self._reception, self._people, self._home = reception, people, home
         self._asides, self._background = asides, background
+        self._order = InOrder()
         self.me: Identity | None = None
 
     async def receive(self, payload: dict[str, Any]) -> BoltResponse:
@@ -51,10 +53,8 @@ class Receiving:
         news = events.translate(payload, self.me, {})
         if news is None:
             return _acknowledged()  # most of what people do does not concern us
-        if _shows_names(news):
-            news = events.translate(payload, self.me, await self._people.names(events.people_in(payload))) or news
         try:
-            await _in_time(self._take(news))
+            await _in_time(self._in_order(news, payload, self.me))
         except StoreUnavailable as error:
             log.warning("Slack's %s was not stored: %s", type(news).__name__, error)
             return self._not_stored(news, error)
@@ -66,7 +66,7 @@ class Receiving:
 
     async def _command(self, payload: dict[str, Any], me: Identity) -> BoltResponse:
         """Slack brings a command once: its author is told when it is lost."""
-        names = await self._people.names(events.people_in(payload))
+        names = await self._people.names(events.people_in(payload, me))
         asked = commands.translate(payload, me, names, time.time())
         if not isinstance(asked, Asked):
             return _acknowledged(asked)
@@ -76,6 +76,15 @@ class Receiving:
             log.warning("Slack's command was not stored: %s", error)
             return _acknowledged(error.user_notice)
         return _acknowledged(asked.reply)
+
+    async def _in_order(self, news: News, payload: dict[str, Any], me: Identity) -> None:
+        message = _message(news)
+        if message is None:
+            await self._take(news)
+            return
+        async with self._order.turn(message.address):
+            names = {} if isinstance(news, Deleted) else await self._people.names(events.people_in(payload, me))
+            await self._take((events.translate(payload, me, names) if names else None) or news)
 
     async def _take(self, news: News) -> None:
         match news:
@@ -105,23 +114,21 @@ class Receiving:
         if isinstance(news, Press):
             where = news.person.address
             self._asides.tell(where.channel, news.person.id, where.thread, sentence)
-        elif isinstance(news, Heard):
-            self._tell_author(news.message, sentence)
-        elif isinstance(news, Edited | Shortcut):
-            self._tell_author(news.heard.message, sentence)
-
-    def _tell_author(self, message: InboundMessage, sentence: str) -> None:
-        where = message.address
-        # Below a message that has no answers nobody looks.
-        thread_ts = None if message.message_id.partition("/")[0] == where.thread else where.thread
-        self._asides.tell(where.channel, message.author_id, thread_ts, sentence)
+        elif (message := _message(news)) is not None:
+            where = message.address
+            # Below a message that has no answers nobody looks.
+            thread_ts = None if message.message_id.partition("/")[0] == where.thread else where.thread
+            self._asides.tell(where.channel, message.author_id, thread_ts, sentence)
 
 
-def _shows_names(news: News) -> bool:
-    """Whether names are worth their wait."""
-    if isinstance(news, Press):
-        return news.action in {Action.CONTINUE, Action.AGAIN}
-    return isinstance(news, Heard | Edited | Shortcut)
+def _message(news: News) -> InboundMessage | None:
+    """The message that it is about, which has its place among others."""
+    match news:
+        case Heard() | Deleted():
+            return news.message
+        case Edited() | Shortcut():
+            return news.heard.message
+    return None
 
 
 async def _in_time(storing: Awaitable[object]) -> None:

@@ -81,10 +81,9 @@ class SocketMode:
         app_token: str,
         *,
         ping_seconds: float = PING_SECONDS,
-        crowded_seconds: float = CROWDED_SECONDS,
     ) -> None:
         self._app, self._client, self._session, self._app_token = app, client, session, app_token
-        self._ping_seconds, self._crowded_seconds = ping_seconds, crowded_seconds
+        self._ping_seconds = ping_seconds
         self._sockets: set[_Socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()  # of the sockets, and of the envelopes
         self._handling: set[asyncio.Task[None]] = set()
@@ -148,8 +147,8 @@ class SocketMode:
             if socket.reason in _REPLACED and socket.greeted:
                 continue
             if socket.reason == _CROWDED:
-                log.warning("Slack has ten sockets of this app already; trying again in %.0f s", self._crowded_seconds)
-                await asyncio.sleep(self._crowded_seconds)
+                log.warning("Slack has ten sockets of this app already; trying again in %.0f s", CROWDED_SECONDS)
+                await asyncio.sleep(CROWDED_SECONDS)
             else:
                 await asyncio.sleep(next(waits))
 

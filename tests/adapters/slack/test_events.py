@@ -524,7 +524,7 @@ class TestMalformed:
         news = translate(payload, ME, NAMES)
         for message in messages_of(news):
             assert load_message(dump_message(message)) == message
-        assert all(isinstance(person, str) for person in people_in(payload))
+        assert all(isinstance(person, str) for person in people_in(payload, ME))
         asked = commands.translate(payload, ME, NAMES, 1.0)
         assert isinstance(asked, str) or dump_message(asked.heard.message)
 
@@ -537,7 +537,7 @@ class TestMalformed:
     def test_no_payload_at_all(self, payload: Any) -> None:
         """Slack's documentation is no promise."""
         assert translate(payload, ME, NAMES) is None
-        assert people_in(payload) == []
+        assert people_in(payload, ME) == []
 
     def test_a_log_line_names_the_field_and_not_the_words(self, caplog: pytest.LogCaptureFixture) -> None:
         """Logs are read by more people than channels are."""
@@ -557,7 +557,7 @@ def messages_of(news: News | None) -> list[InboundMessage]:
 @pytest.mark.parametrize(
     ("payload", "people"),
     [
-        (wrapped(said("<@UBOT> ask <@U2> and <@U3>")), ["U1", "UBOT", "U2", "U3"]),
+        (wrapped(said("<@UBOT> ask <@U2> and <@U3>")), ["U1", "U2", "U3"]),
         (changed(said("a"), said("<@U2> b")), ["U1", "U2"]),
         (pressed("corral:again", "x"), ["U1"]),
         (asked_about(), ["U1"]),
@@ -566,4 +566,4 @@ def messages_of(news: News | None) -> list[InboundMessage]:
 )
 def test_the_people_whose_names_are_needed(payload: Json, people: list[str]) -> None:
     """Who acts, and who is mentioned."""
-    assert people_in(payload) == people
+    assert people_in(payload, ME) == people
