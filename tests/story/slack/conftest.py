@@ -1,0 +1,208 @@
+"""Slack as people meet it: a local Slack, the program wired as `python -m bot run` wires it, a model server of our own.
+
+Everything between them goes over real sockets; `processes` beside this file has the same with real processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.health import Check, serve_health
+from bot.platforms import open_platforms
+from bot.roles import Role
+from bot.settings import Settings, load_settings
+from bot.wiring import build_worker, open_house, working
+from conversation.model import ThreadId
+from storage.inbox import RedisInbox
+from storage.keys import Keys
+from storage.threads import RedisThreads
+from tests.servers.behaviour import Behaviour
+from tests.servers.slack import GENERAL, Message, SlackServer
+from tests.servers.tgi import TgiServer
+from tests.waiting import until
+
+QUESTION = "how do I sort a list?"
+ANSWER_TOKENS = 30
+# Slow enough that a stream is written several times: one pause between two writes is 0.3 s.
+SPEAKING = Behaviour(token_delay=0.03)
+AT_ONCE = Behaviour()
+
+AGAIN, CONTINUE, STOP, FEEDBACK = "corral:again", "corral:continue", "corral:stop", "corral:feedback"
+
+
+@dataclass
+class Replica:
+    """One process's worth of the program."""
+
+    url: str  # of its health page, and of Slack's events without Socket Mode
+    failures: list[str]  # the listener or the worker died
+
+
+@dataclass
+class Office:
+    """A workspace, the program in it, and what tests want to know of both."""
+
+    slack: SlackServer
+    model: TgiServer
+    redis: Redis
+    settings: dict[str, object]
+    keys: Keys = field(default_factory=Keys)
+
+    @asynccontextmanager
+    async def replica(self, role: Role = Role.ALL, **settings: object) -> AsyncIterator[Replica]:
+        """The program at work, as `bot.service.serve` starts and ends it; without signals, which are the process's."""
+        asked = load_settings(**{**self.settings, **settings})
+        failures: list[str] = []
+        async with AsyncExitStack() as stack:
+            house = await stack.enter_async_context(open_house(asked))
+            platforms = await stack.enter_async_context(
+                open_platforms(asked, house, role, lambda: failures.append("Slack refused us"))
+            )
+            checks = {"store": Check(house.redis.ping)}
+            checks |= {platform.name: platform.check for platform in platforms if platform.check is not None}
+            routes = [route for platform in platforms for route in platform.routes]
+            port = await stack.enter_async_context(serve_health("127.0.0.1", 0, checks, routes))
+            if role is not Role.LISTENER:
+                house.model.begin()
+                sinks = {platform.name: platform.sink for platform in platforms}
+                histories = {platform.name: platform.history for platform in platforms if platform.history is not None}
+                worker = build_worker(house, sinks, asked.drain_seconds, histories=histories)
+                await stack.enter_async_context(working(worker, lambda: failures.append("the worker died")))
+            for platform in platforms:
+                if platform.listening is not None:
+                    await stack.enter_async_context(platform.listening())
+            yield Replica(f"http://127.0.0.1:{port}", failures)
+
+    # What there is to see
+
+    def thread(self, root_ts: str, channel: str = GENERAL) -> list[Message]:
+        """Our messages below this one."""
+        return self.slack.thread(channel, root_ts)
+
+    def answer(self, root_ts: str, channel: str = GENERAL) -> Message:
+        """Our only message below this one."""
+        (message,) = self.thread(root_ts, channel)
+        return message
+
+    async def settled(self) -> None:
+        """Wait until everything that was said is stored, and came to its end."""
+
+        async def nothing_is_left() -> bool:
+            return not self.slack.unacked and not await self.redis.zcard(self.keys.backlog())
+
+        await until("every question came to its end", nothing_is_left, deadline_seconds=30)
+
+    async def begun(self, root_ts: str, channel: str = GENERAL, *, words: int = 1) -> Message:
+        """Wait until so many words of an answer stand below this message, and more are to come."""
+
+        def is_shown() -> bool:
+            shown = self.thread(root_ts, channel)
+            return bool(shown) and len(shown[-1].body.split()) >= words
+
+        await until("an answer has begun", is_shown)
+        return self.thread(root_ts, channel)[-1]
+
+    async def turns(self, root_ts: str, channel: str = GENERAL) -> list[tuple[str, str]]:
+        """(role, text) of what is remembered of the thread below this message."""
+        inbox = RedisInbox(self.redis, self.redis, self.keys)
+        conversation = await inbox.conversation(ThreadId("slack", self.slack.team, channel, root_ts))
+        if conversation is None:
+            return []
+        turns = await RedisThreads(self.redis, self.keys).turns(conversation)
+        return [(turn.role.value, turn.text.strip()) for turn in turns]
+
+    def last_prompt(self) -> str:
+        """What the model was asked last, without what it had said already."""
+        prompt: str = self.model.requests[-1]["inputs"]
+        return prompt[: prompt.rindex("[/INST]") + len("[/INST]")]
+
+    def expected(self, question: str = QUESTION) -> str:
+        """What the model says to a question."""
+        return self.model.model.answer_to(question).strip()
+
+    def expected_now(self) -> str:
+        """What the model says to what it was asked last."""
+        whole = "".join(token.text for token in self.model.model.go_on(self.last_prompt()) if not token.special)
+        return whole.strip()
+
+    # What must hold in the end, whatever happened
+
+    def untidy(self, *, but: Iterable[str] = ()) -> list[str]:
+        """Whatever nobody should find after the last ending: half messages, stuck statuses, pings."""
+        left = [f"still streams: {one.ts}" for one in self.slack.bot_messages() if one.streaming]
+        left += [f"can still be stopped: {one.ts}" for one in self.slack.bot_messages() if STOP in actions(one)]
+        left += [f"pings: {one.shown!r}" for one in self.slack.pings]
+        left += [
+            f"session of {place} is {session['status']}"
+            for place, session in self.slack.sessions.items()
+            if session["status"] != "active"
+        ]
+        for thread_ts, statuses in self.slack.statuses.items():
+            sentences = [status for status in statuses if status not in {"processing", "active"}]
+            if sentences and sentences[-1]:
+                left.append(f"{thread_ts} still says {sentences[-1]!r}")
+        return left
+
+
+def actions(message: Message) -> list[str]:
+    """What can be pressed below a message."""
+    return [button.action_id for button in message.buttons]
+
+
+def words(text: str) -> list[str]:
+    """Its words: where a line or a message ends is not the model's."""
+    return text.split()
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No .env of whoever runs the tests, and none of their variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    """A workspace where nothing was said yet."""
+    async with SlackServer(retry_delays=(0.2, 0.5, 1.0, 2.0, 4.0)) as server:
+        yield server
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[TgiServer]:
+    """A model server that speaks as fast as people read."""
+    async with TgiServer(SPEAKING, answer_tokens=ANSWER_TOKENS) as server:
+        yield server
+
+
+@pytest.fixture
+async def office(
+    slack: SlackServer, model: TgiServer, redis_client: Redis, valkey_url: str, tmp_path: Path
+) -> AsyncIterator[Office]:
+    """A workspace with nobody of ours in it yet. When the test has gone well nothing may be left half done there."""
+    made = Office(
+        slack,
+        model,
+        redis_client,
+        {
+            "slack_bot_token": slack.bot_token,
+            "slack_app_token": slack.app_token,
+            "slack_signing_secret": slack.signing_secret,
+            "slack_api_url": slack.api_url,
+            "redis_url": valkey_url,
+            "data_dir": tmp_path,
+            "model_url": model.url,
+            "lease_seconds": 1.0,
+            "drain_seconds": 10.0,
+        },
+    )
+    yield made
+    assert not made.untidy()
