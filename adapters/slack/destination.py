@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from conversation.model import Job
 
+# What clocks of two machines may differ by.
+CLOCK_SECONDS = 60
+
 _TS = re.compile(r"\d{6,12}\.\d{6}")
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
@@ -50,5 +53,5 @@ def question_ts(job: Job) -> str:
     message = job.messages[0]
     if found := _TS.match(message.message_id):
         return found[0]
-    # A press of a button. A second earlier, for the parts of a second in a ts are no time.
-    return f"{int(message.sent_at) - 1}.000000"
+    # A press or a command, perhaps by our own clock.
+    return f"{int(message.sent_at) - CLOCK_SECONDS}.000000"

@@ -7,6 +7,7 @@ update free for its end.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from adapters.slack.api import Barred, Refusal, Reply, SlackApi
 from adapters.slack.destination import Destination
@@ -23,8 +24,12 @@ log = logging.getLogger(__name__)
 # An answer waits longer only while it stands in line; then its next edit keeps its end free anew.
 HOLD_SECONDS = 360.0
 PAUSE_SECONDS = 1.0
-# Updates that growing texts leave to the ends of streams that broke off, and of messages that were taken over.
+# Updates that growing texts leave to others, and those that new messages leave to the ends which kept none free: of
+# streams that broke off, and of messages that were taken over.
 SPARE_FOR_ENDS = 15
+SPARE_FOR_BROKEN = 8
+# Slack does not know one of the blocks. The text matters more than what can be pressed below it.
+_REFUSED_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "invalid_arguments"})
 
 
 class Messages:
@@ -40,17 +45,15 @@ class Messages:
         update = limit_of(at.team, "chat.update")
         uses = [Use(posts_in(at.team, at.channel)), Use(limit_of(at.team, "chat.postMessage"))]
         if not content.final:
-            uses.append(Use(update, hold=key, hold_seconds=HOLD_SECONDS))
+            uses.append(Use(update, spare=SPARE_FOR_BROKEN, hold=key, hold_seconds=HOLD_SECONDS))
         await take_or_raise(self._api.budget, *uses)
         try:
-            reply = await self._api.call(
-                at.team,
+            reply = await self._send(
+                at,
                 "chat.postMessage",
-                channel=at.channel,
+                key,
+                content,
                 thread_ts=at.thread_ts,
-                blocks=whole(content),
-                text=notification(content),
-                metadata=metadata(ANSWER, key),
                 unfurl_links=False,
                 unfurl_media=False,
             )
@@ -82,15 +85,7 @@ class Messages:
             if grant.wait_seconds > 0:
                 raise Paced("no update is left", retry_after_seconds=grant.wait_seconds)
         try:
-            await self._api.call(
-                at.team,
-                "chat.update",
-                channel=at.channel,
-                ts=ts,
-                blocks=whole(content),
-                text=notification(content),
-                metadata=metadata(ANSWER, key),
-            )
+            await self._send(at, "chat.update", key, content, ts=ts)
         except Refusal as error:
             if error.code != "message_not_found":
                 raise
@@ -114,6 +109,16 @@ class Messages:
         """It is not written any more. Safe to repeat. Raises StoreUnavailable."""
         self.pace.end(key)
         await self._api.budget.release(limit_of(at.team, "chat.update"), key)
+
+    async def _send(self, at: Destination, method: str, key: str, content: Content, **more: object) -> Reply:
+        shown = {"channel": at.channel, "text": notification(content), "metadata": metadata(ANSWER, key), **more}
+        try:
+            return await self._api.call(at.team, method, blocks=whole(content), **shown)
+        except Refusal as error:
+            if error.code not in _REFUSED_BLOCKS or not content.offers:
+                raise
+            log.error("Slack refuses our buttons: %s", error)
+        return await self._api.call(at.team, method, blocks=whole(replace(content, offers=())), **shown)
 
     async def _take_back(self, at: Destination, ts: str) -> None:
         try:

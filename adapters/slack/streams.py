@@ -119,8 +119,8 @@ class Streams:
         """Bring the stream to show `content`, and end it with a final one. False when it cannot: it has ended then, and
         the message is to be updated as a whole. Raises DeliveryError."""
         stream = self._live.get(key)
-        whole = streamable(content)
-        if stream is None or stream.is_unsure or not whole.startswith(stream.shown) or len(whole.encode()) > MAX_BYTES:
+        whole = streamable(content) if stream is not None and not stream.is_unsure else ""
+        if stream is None or not whole.startswith(stream.shown) or len(whole.encode()) > MAX_BYTES:
             await self.end(at, key, ts)
             return False
         try:
@@ -128,17 +128,16 @@ class Streams:
                 await self._stop(at, key, ts, whole[len(stream.shown) :], content)
             else:
                 await self._append(at, key, stream, whole)
-        except Refusal as error:
-            if error.code == "msg_too_long":  # it lives on, as it is
-                await self.end(at, key, ts)
-                return False
-            if error.code not in _OVER:
-                raise
-            await self._forget(at, key)
-            return False
         except DeliveryError as error:
-            stream.is_unsure = stream.is_unsure or not error.certain
-            raise
+            stream.is_unsure = not error.certain
+            if not isinstance(error, Refusal) or not error.certain:
+                raise
+            if error.code in _OVER:
+                await self._forget(at, key)
+            else:  # too long for it, or what we do not know yet: it lives on as it is
+                log.info("a stream goes on as a message: %s", error)
+                await self.end(at, key, ts)
+            return False
         return True
 
     async def end(self, at: Destination, key: str, ts: str) -> None:

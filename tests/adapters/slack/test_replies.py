@@ -92,6 +92,17 @@ async def test_a_growing_message_can_be_stopped_and_loses_that_button_at_its_end
     assert without_streams.methods() == ["chat.postMessage", "chat.update", "chat.update"]
 
 
+async def test_an_answer_goes_without_its_buttons_rather_than_not_at_all(without_streams: Desk) -> None:
+    """Slack may know one of them no more."""
+    job = await without_streams.asked()
+    without_streams.slack.fail("chat.postMessage", error="invalid_blocks")
+    await without_streams.show(job, growing("Use"))
+    without_streams.slack.fail("chat.update", error="invalid_blocks")
+    await without_streams.show(job, ended("Use a list.", notice="Stopped."))
+    (message,) = without_streams.shown(job)
+    assert (message.body, message.notice, message.buttons) == ("Use a list.", "Stopped.", [])
+
+
 async def test_a_post_without_a_reply_is_found_and_not_doubled(without_streams: Desk) -> None:
     """By the key that it carries."""
     job = await without_streams.asked()

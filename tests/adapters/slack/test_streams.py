@@ -9,8 +9,10 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.slack import messages, streams
+from adapters.slack.limits import limit_of
 from conversation.errors import DeliveryError, Paced
 from conversation.model import SegmentState
+from conversation.pacing import Use
 from tests.adapters.slack.desk import Desk, desk, ended, growing
 from tests.servers.slack import GENERAL, RANDOM, SlackServer
 from tests.servers.slack.text import pings
@@ -178,7 +180,7 @@ async def test_a_stream_whose_start_got_no_reply_is_found_and_not_doubled(at_wor
 
 
 @pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
-@pytest.mark.parametrize("fault", ["lose_reply", "break_body"])
+@pytest.mark.parametrize("fault", ["lose_reply", "break_body", "fail"])
 async def test_words_that_may_or_may_not_have_been_added_are_shown_once(at_work: Desk, method: str, fault: str) -> None:
     """After a call without an answer the whole text is written anew."""
     job = await at_work.asked()
@@ -190,6 +192,21 @@ async def test_words_that_may_or_may_not_have_been_added_are_shown_once(at_work:
     (message,) = at_work.shown(job)
     assert message.body == "Use a list."
     assert next(button.action_id for button in message.buttons) == "corral:again"
+
+
+@pytest.mark.parametrize("method", ["chat.appendStream", "chat.stopStream"])
+async def test_a_stream_that_refuses_for_a_reason_we_do_not_know_goes_on_as_a_message(
+    at_work: Desk, method: str
+) -> None:
+    """Whatever Slack invents, the answer ends."""
+    job = await at_work.asked()
+    await at_work.show(job, growing("Use"))
+    at_work.slack.fail(method, error="something_new")
+    await at_work.show(job, growing("Use a list"))
+    await at_work.show(job, ended("Use a list."))
+    (message,) = at_work.shown(job)
+    assert message.body == "Use a list."
+    assert not message.streaming
 
 
 async def test_whoever_takes_over_a_live_stream_ends_it_and_goes_on_in_its_message(
@@ -262,15 +279,15 @@ async def test_a_limit_that_was_passed_all_the_same_costs_no_time(redis_client: 
         assert at_work.methods().count("chat.startStream") == 1
 
 
-async def test_the_end_of_a_stream_is_kept_free_for_it(redis_client: Redis) -> None:
-    """Other streams' ends have used up the minute."""
-    async with SlackServer(limits=True) as slack, desk(slack, redis_client) as at_work:
-        asked = [await at_work.asked(str(number), channel=f"C0PUBLIC{number:02d}") for number in range(20)]
-        for job in asked:
-            assert (await at_work.show(job, growing("Use"))).mode == "stream"
-        late = await at_work.asked("late", channel="C0PUBLIC20")
-        assert (await at_work.show(late, growing("Use"))).mode == "message"
-        for job in asked:
-            await at_work.replies.edit(job, at_work.segment(job), ended("Use a list."))
-        assert [at_work.shown(job)[0].body for job in asked] == ["Use a list."] * 20
-        assert slack.rate_limited == 0
+async def test_the_end_of_a_stream_is_kept_free_for_it(at_work: Desk) -> None:
+    """Others have used up all there is of the minute, and begin no stream that they could not end."""
+    jobs = [await at_work.asked(channel=f"C0PUBLIC{number:02d}") for number in range(6)]
+    for job in jobs[:5]:
+        assert (await at_work.show(job, growing("Use"))).mode == "stream"
+    stop = limit_of(at_work.slack.team, "chat.stopStream")
+    while not (await at_work.rates.take(Use(stop))).wait_seconds:
+        pass
+    assert (await at_work.show(jobs[5], growing("Use"))).mode == "message"
+    for job in jobs:
+        await at_work.replies.edit(job, at_work.segment(job), ended("Use a list."))
+    assert [at_work.shown(job)[0].body for job in jobs] == ["Use a list."] * 6
