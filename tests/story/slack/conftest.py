@@ -5,7 +5,7 @@ Everything between them goes over real sockets; `processes` beside this file has
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,20 +133,22 @@ class Office:
 
     # What must hold in the end, whatever happened
 
-    def untidy(self, *, but: Iterable[str] = ()) -> list[str]:
-        """Whatever nobody should find after the last ending: half messages, stuck statuses, pings."""
-        left = [f"still streams: {one.ts}" for one in self.slack.bot_messages() if one.streaming]
-        left += [f"can still be stopped: {one.ts}" for one in self.slack.bot_messages() if STOP in actions(one)]
+    def untidy(self) -> list[str]:
+        """Whatever nobody should find after the last ending: half messages, stuck statuses, pings. Where we may not
+        write any more nothing can be tidied."""
+        channels = self.slack.home.channels.values()
+        ours = [channel for channel in channels if channel.is_member and not channel.is_archived]
+        messages = [message for channel in ours for message in self.slack.bot_messages(channel.id)]
+        left = [f"still streams: {one.ts}" for one in messages if one.streaming]
+        left += [f"can still be stopped: {one.ts}" for one in messages if STOP in actions(one)]
         left += [f"pings: {one.shown!r}" for one in self.slack.pings]
-        left += [
-            f"session of {place} is {session['status']}"
-            for place, session in self.slack.sessions.items()
-            if session["status"] != "active"
-        ]
-        for thread_ts, statuses in self.slack.statuses.items():
-            sentences = [status for status in statuses if status not in {"processing", "active"}]
-            if sentences and sentences[-1]:
-                left.append(f"{thread_ts} still says {sentences[-1]!r}")
+        for channel in ours:
+            for thread_ts in channel.messages.keys() & self.slack.statuses.keys():
+                said = [one for one in self.slack.statuses[thread_ts] if one not in {"processing", "active"}]
+                left += [f"{thread_ts} still says {said[-1]!r}"] if said and said[-1] else []
+            for (place, thread_ts), session in self.slack.sessions.items():
+                if place == channel.id and session["status"] != "active":
+                    left.append(f"the session of {thread_ts} is {session['status']}")
         return left
 
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.slack.commands import ANSWER_COMES
 from adapters.slack.interactions import ASK_SHORTCUT
 from conversation import notices
+from tests.servers.behaviour import Behaviour
 from tests.servers.slack import ALICE, BOB, GENERAL, OTHER_BOT, PRIVATE, RANDOM, SlackServer, dm_of
 from tests.story.slack.conftest import AGAIN, AT_ONCE, FEEDBACK, QUESTION, STOP, Office, actions
 from tests.waiting import until
@@ -245,6 +246,21 @@ async def test_two_replicas_that_get_the_same_event_give_one_answer(office: Offi
         await office.settled()
     assert office.answer(ts).body == office.expected()
     assert len(office.model.requests) == 1
+
+
+@pytest.mark.parametrize("has_streams", [True, False], ids=["stream", "message"])
+async def test_what_the_model_says_calls_nobody(office: Office, slack: SlackServer, has_streams: bool) -> None:
+    """Though it says it a character at a time, no state of the message pings; people can still read what it said."""
+    office.model.behaviour = Behaviour(text=f"Ask <!channel>, <!here> or <@{BOB}> in #general.", token_delay=0.02)
+    if not has_streams:
+        slack.fail("chat.startStream", "unknown_method")
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await office.settled()
+    answer = office.answer(ts)
+    assert not slack.pings
+    assert answer.body.startswith("Ask ")
+    assert all(word in answer.body for word in ("channel", "here", BOB, "in #general."))
 
 
 async def test_forget_removes_the_thread_from_memory(office: Office, slack: SlackServer) -> None:

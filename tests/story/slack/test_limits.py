@@ -1,0 +1,132 @@
+"""What Slack refuses, loses and bounds: the answer ends whole, and is there once."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from adapters.slack import streams
+from tests.servers.behaviour import Behaviour
+from tests.servers.slack import SlackServer
+from tests.servers.slack.cast import PEOPLE, PUBLIC
+from tests.servers.slack.limits import Limits
+from tests.story.slack.conftest import QUESTION, Office
+
+LINE = " returns because without returns because without returns because without"
+CODE = "\n".join([LINE] * 180)
+LONG_CODE = f"Here it is:\n\n```python\n{CODE}\n```\n"
+
+
+def refuse(slack: SlackServer, method: str) -> None:
+    """One call of the method meets each of the ways in which Slack fails."""
+    slack.fail(method, "ratelimited", status=429, retry_after=1)
+    slack.fail(method, "service_unavailable", status=503)
+    slack.break_body(method)
+    slack.lose_reply(method)
+
+
+@pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
+async def test_a_stream_survives_what_slack_does_to_one_of_its_calls(
+    office: Office, slack: SlackServer, method: str
+) -> None:
+    """A limit, an error, a broken proxy and a lost reply, each in another thread: four answers, each whole and once."""
+    refuse(slack, method)
+    async with office.replica():
+        asked = [(channel, await slack.mention(QUESTION, channel=channel)) for channel in PUBLIC[:4]]
+        await office.settled()
+    assert [office.answer(ts, channel).body for channel, ts in asked] == [office.expected()] * 4
+    assert [office.answer(ts, channel).notice for channel, ts in asked] == [""] * 4
+    assert len(slack.bot_messages()) == 4
+    assert slack.rate_limited == 1
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_a_message_survives_what_slack_does_to_one_of_its_calls(
+    office: Office, slack: SlackServer, method: str
+) -> None:
+    """The same where there are no streams."""
+    slack.fail("chat.startStream", "unknown_method", times=4)
+    refuse(slack, method)
+    async with office.replica():
+        asked = [(channel, await slack.mention(QUESTION, channel=channel)) for channel in PUBLIC[:4]]
+        await office.settled()
+    assert [office.answer(ts, channel).body for channel, ts in asked] == [office.expected()] * 4
+    assert len(slack.bot_messages()) == 4
+    assert slack.rate_limited == 1
+
+
+async def test_a_stream_that_dies_goes_on_in_its_message(office: Office, slack: SlackServer) -> None:
+    """Slack ends it after five minutes and says nothing; from then on the message is updated."""
+    slack.home.stream_seconds = 0.5
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await office.settled()
+    answer = office.answer(ts)
+    assert answer.body == office.expected()
+    assert answer.was_streamed
+    assert answer.edited
+
+
+async def test_a_stream_that_is_full_before_we_think_so_goes_on_in_its_message(
+    office: Office, slack: SlackServer
+) -> None:
+    """Where Slack's bound is lower than what has been seen."""
+    slack.home.stream_bytes = 60
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await office.settled()
+    assert office.answer(ts).body == office.expected()
+    assert office.answer(ts).edited
+
+
+async def test_before_a_stream_dies_of_age_the_text_goes_on_in_the_next_message(
+    office: Office, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stream ends in time, only the last message has the buttons, and no word is lost between them."""
+    monkeypatch.setattr(streams, "ROTATE_SECONDS", 0.4)
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await office.settled()
+    messages = office.thread(ts)
+    assert len(messages) > 1
+    assert all(message.was_streamed for message in messages)
+    assert " ".join(message.body.strip() for message in messages) == office.expected()
+    assert [bool(message.buttons) for message in messages] == [False] * (len(messages) - 1) + [True]
+
+
+@pytest.mark.parametrize("has_streams", [True, False], ids=["streams", "messages"])
+async def test_long_code_stands_in_several_messages_and_in_a_file(
+    office: Office, slack: SlackServer, has_streams: bool
+) -> None:
+    """Each message is code of the same language by itself, no line is lost, and the file can be copied as a whole."""
+    office.model.behaviour = Behaviour(text=LONG_CODE)
+    if not has_streams:
+        slack.fail("chat.startStream", "unknown_method")
+    async with office.replica(max_new_tokens=2000):
+        ts = await slack.mention(QUESTION)
+        await office.settled()
+    *messages, snippet = office.thread(ts)
+    assert len(messages) == 2
+    blocks = [re.findall(r"^```(\w*)\n(.*?)\n```$", message.body, re.MULTILINE | re.DOTALL) for message in messages]
+    assert [[language for language, _ in found] for found in blocks] == [["python"], ["python"]]
+    assert "\n".join(code for found in blocks for _, code in found) == CODE
+    assert all(len(message.body.encode()) <= 9_000 for message in messages)
+    (file_id,) = snippet.file_ids
+    file = slack.home.files[file_id]
+    assert file.data == f"{CODE}\n".encode()
+    assert file.name.endswith(".py")
+
+
+async def test_under_the_documented_limits_nobody_is_refused(office: Office, slack: SlackServer) -> None:
+    """More answers at once than a minute has streams: all end, without one call too many."""
+    slack.api.limits = Limits()
+    async with office.replica():
+        asked = [
+            (channel, await slack.mention(QUESTION, channel=channel, user=person))
+            for channel, person in zip(PUBLIC[:24], PEOPLE, strict=False)
+        ]
+        await office.settled()
+    assert [office.answer(ts, channel).body for channel, ts in asked] == [office.expected()] * 24
+    assert slack.rate_limited == 0
+    assert {office.answer(ts, channel).was_streamed for channel, ts in asked} == {True, False}
