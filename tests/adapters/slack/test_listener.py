@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -375,6 +376,18 @@ class TestActing:
         await all_acked(slack)
         assert await desk.jobs.checkpoint(claim, Checkpoint(text="Be")) is StopReason.STOPPED
 
+    async def test_a_stop_that_comes_late_stops_nothing(
+        self, slack: SlackServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Brought again a minute later, it would hit the next answer."""
+        monkeypatch.setattr("adapters.slack.receiving.STOP_SECONDS", 0.0)
+        root = await slack.mention("q")
+        await all_acked(slack)
+        claim = await desk.claim()
+        await slack.stop_button(root)
+        await all_acked(slack)
+        assert await desk.jobs.checkpoint(claim, Checkpoint(text="B")) is None
+
     async def test_the_shortcut_asks_in_the_messages_thread(self, slack: SlackServer, desk: Desk) -> None:
         """About a message of people that talk among themselves."""
         ts = await slack.say("why is this slow?", user=BOB)
@@ -590,6 +603,7 @@ class TestSockets:
     ) -> None:
         """The eleventh comes back later, and not in a hurry."""
         monkeypatch.setattr("adapters.slack.socket_mode.CROWDED_SECONDS", 0.4)
+        monkeypatch.setattr("adapters.slack.socket_mode.growing_waits", lambda: itertools.repeat(0.0))
         async with AsyncExitStack() as others:
             for _ in range(10):
                 await others.enter_async_context(SlackListener(access(slack), desk.reception))

@@ -1,0 +1,131 @@
+"""Names of people: from Slack when it tells them soon, and never in anybody's way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from adapters.slack.identity import web_client
+from adapters.slack.people import KNOWN_SECONDS, UNKNOWN_SECONDS, People
+from tests.adapters.slack.test_listener import access
+from tests.servers.slack import ALICE, BOB, SlackServer
+from tests.waiting import until
+
+
+class Clock:
+    """Time that a test turns on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    async with SlackServer() as slack:
+        yield slack
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def people(slack: SlackServer, clock: Clock) -> AsyncIterator[People]:
+    async with aiohttp.ClientSession() as session:
+        people = People(web_client(access(slack), session), size=3, per_minute=5, clock=clock)
+        yield people
+        await people.aclose()
+
+
+def person(number: int) -> str:
+    return f"U0HUMAN{number:03d}"
+
+
+async def test_a_name_is_asked_for_once_an_hour(slack: SlackServer, people: People, clock: Clock) -> None:
+    """Also when many want it at once."""
+    assert await people.names([ALICE, BOB, ALICE]) == {ALICE: "alice", BOB: "bob"}
+    assert await people.name_of(ALICE) == "alice"
+    assert len(slack.calls_of("users.info")) == 2
+    clock.now += KNOWN_SECONDS
+    assert await people.name_of(ALICE) == "alice"
+    assert len(slack.calls_of("users.info")) == 3
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ({"name": "a", "real_name": "Ann A", "profile": {"display_name": "ann", "real_name": "Ann A"}}, "ann"),
+        ({"name": "a", "real_name": "Ann A", "profile": {"display_name": " ", "real_name": "Ann A"}}, "Ann A"),
+        ({"name": "a", "real_name": "Ann A", "profile": {}}, "Ann A"),
+        ({"name": "a"}, "a"),
+        ({"profile": []}, ALICE),
+        ({}, ALICE),
+    ],
+)
+async def test_which_name_it_is(slack: SlackServer, people: People, user: dict[str, object], name: str) -> None:
+    """What people chose to be called, else what they are called, else the id."""
+    slack.home.users[ALICE] = user
+    assert await people.name_of(ALICE) == name
+
+
+async def test_what_slack_does_not_tell_is_asked_for_again_later(
+    slack: SlackServer, people: People, clock: Clock
+) -> None:
+    """And not at once."""
+    slack.break_body("users.info")
+    assert await people.name_of(ALICE) == ALICE
+    assert await people.name_of(ALICE) == ALICE
+    assert len(slack.calls_of("users.info")) == 1
+    clock.now += UNKNOWN_SECONDS
+    assert await people.name_of(ALICE) == "alice"
+
+
+async def test_a_late_name_serves_the_next_message(slack: SlackServer, people: People) -> None:
+    """Nobody waits longer than half a second, and the answer is not thrown away."""
+    slack.hang("users.info")
+    assert await people.name_of(ALICE) == ALICE
+    slack.release()
+
+    async def is_known() -> bool:
+        return await people.name_of(ALICE) == "alice"
+
+    await until("the name is known", is_known)
+    assert len(slack.calls_of("users.info")) == 1
+
+
+async def test_no_more_than_so_many_a_minute(slack: SlackServer, people: People, clock: Clock) -> None:
+    """Names never use up what Slack allows."""
+    everybody = [person(number) for number in range(8)]
+    assert len(await people.names(everybody)) == 5
+    assert await people.names([person(9)]) == {}
+    assert slack.rate_limited == 0
+    assert len(slack.calls_of("users.info")) == 5
+    clock.now += 60
+    assert await people.names([person(9)]) == {person(9): "human9"}
+
+
+async def test_slack_is_left_alone_when_it_says_so(slack: SlackServer, people: People, clock: Clock) -> None:
+    """For as long as it says."""
+    slack.fail("users.info", "ratelimited", status=429, retry_after=30)
+    assert await people.name_of(ALICE) == ALICE
+    assert await people.name_of(BOB) == BOB
+    assert len(slack.calls_of("users.info")) == 1
+    clock.now += 30
+    assert await people.name_of(BOB) == "bob"
+
+
+async def test_few_names_are_kept(slack: SlackServer, people: People) -> None:
+    """Those that were wanted last."""
+    for number in (0, 1, 2, 0, 3):
+        await people.name_of(person(number))
+    assert len(slack.calls_of("users.info")) == 4
+    await people.name_of(person(0))
+    assert len(slack.calls_of("users.info")) == 4
+    await people.name_of(person(1))
+    assert len(slack.calls_of("users.info")) == 5
