@@ -471,6 +471,20 @@ async def test_a_stream_says_itself_that_it_is_over(at_work: Desk) -> None:
     assert at_work.slack.home.sessions[GENERAL, job.messages[0].message_id]["status"] == "active"
 
 
+async def test_a_session_that_opens_after_its_answer_has_ended_is_closed_again(at_work: Desk) -> None:
+    """The call took longer than the answer."""
+    job = await at_work.asked()
+    at_work.slack.hang("agents.sessions.setStatus")
+    saying = asyncio.create_task(at_work.replies.status(job, "Thinking…"))
+    await until("the call is under way", lambda: bool(at_work.slack.calls_of("agents.sessions.setStatus")))
+    await at_work.show(job, growing("Use"))
+    await at_work.show(job, ended("Use a list."))
+    at_work.slack.release()
+    await saying
+    await at_work.replies.status(job, "")
+    assert at_work.slack.home.sessions[GENERAL, job.messages[0].message_id]["status"] == "active"
+
+
 async def test_a_stream_that_the_person_stopped_leaves_no_open_session(at_work: Desk) -> None:
     """Slack does not end it by itself."""
     job = await at_work.asked()

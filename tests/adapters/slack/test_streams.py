@@ -71,6 +71,15 @@ async def test_nothing_is_sent_for_text_that_is_not_sure_yet(at_work: Desk) -> N
     assert at_work.methods() == []
 
 
+async def test_blank_lines_are_streamed_only_when_something_follows(at_work: Desk) -> None:
+    """A message that ends there has none, and its stream must not show more than the message."""
+    job = await at_work.asked()
+    await at_work.show(job, growing("One.\n\n"))
+    await at_work.show(job, replace(growing("One."), final=True))
+    assert at_work.shown(job)[0].body == "One."
+    assert at_work.methods() == ["chat.startStream", "chat.stopStream"]
+
+
 PINGS = "Ask <!channel> or `<!here>`,\n```\n<@U0HUMAN000> <!subteam^S1|x>\n```\nor <@U0HUMAN001>."
 
 
@@ -148,6 +157,7 @@ async def test_a_stream_never_grows_to_where_it_would_die(at_work: Desk) -> None
     assert [call.error for call in at_work.slack.calls if not call.ok] == []
     (message,) = at_work.shown(job)
     assert "a214 (host-214.example)" in message.body
+    assert at_work.methods() == ["chat.startStream", "chat.stopStream", "chat.update"]
 
 
 @pytest.mark.parametrize("ends_stream", [True, False])
@@ -277,6 +287,23 @@ async def test_a_limit_that_was_passed_all_the_same_costs_no_time(redis_client: 
             job = await at_work.asked(channel=channel)
             assert (await at_work.show(job, growing("Use"))).mode == "message"
         assert at_work.methods().count("chat.startStream") == 1
+
+
+async def test_the_first_words_of_a_new_answer_come_before_the_tenth_of_an_old_one(at_work: Desk) -> None:
+    """When appends run short."""
+    old = await at_work.asked()
+    await at_work.show(old, growing("1"))
+    for text in "1 2", "1 2 3", "1 2 3 4":
+        await at_work.show(old, growing(text))
+    append = limit_of(at_work.slack.team, "chat.appendStream")
+    while not (await at_work.rates.take(Use(append, spare=20))).wait_seconds:
+        pass
+    with pytest.raises(Paced):
+        await at_work.replies.edit(old, at_work.segment(old), growing("1 2 3 4 5"))
+    new = await at_work.asked(channel=RANDOM)
+    await at_work.show(new, growing("1"))
+    await at_work.show(new, growing("1 2"))
+    assert at_work.shown(new)[0].body == "1 2"
 
 
 async def test_the_end_of_a_stream_is_kept_free_for_it(at_work: Desk) -> None:
