@@ -151,7 +151,7 @@ class _Links:
             raise _Undecided
         if follower == "(":
             return self._link(position, label)
-        if follower == ":" and (label is None or self._begins_line(label)):
+        if follower == ":" and label is not None and self._begins_line(label):
             self._rewrite(f"]{INVISIBLE}")  # no definition
             return position + 1
         return self._keep(position, position + 1)

@@ -104,6 +104,8 @@ def without_mention(mrkdwn: str, user_id: str) -> str:
             kept, position = kept.rstrip(" \t"), after
         elif after > position or mrkdwn[after] in ".,:;!?)":
             kept = kept.rstrip(" \t")
+        elif kept[-1] == mrkdwn[after] == "`":
+            kept += " "  # joined, they would begin or end other code
     return kept + mrkdwn[position:]
 
 
