@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from slack_bolt.response import BoltResponse
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # Slack waits three seconds for the acknowledgement, and calls back at once when there is none.
 STORE_SECONDS = 2.5
+# More at once make each other late, until all of them are too late: Slack then brings them all again.
+STORE_AT_ONCE = 16
 # Slack brings a stop again that was not acknowledged. By then the person may have asked the next question.
 STOP_SECONDS = 20.0
 
@@ -41,7 +44,7 @@ class Receiving:
     ) -> None:
         self._reception, self._people, self._home = reception, people, home
         self._asides, self._background = asides, background
-        self._order = InOrder()
+        self._order, self._room = InOrder(), asyncio.Semaphore(STORE_AT_ONCE)
         self.me: Identity | None = None
 
     async def receive(self, payload: dict[str, Any]) -> BoltResponse:
@@ -54,7 +57,8 @@ class Receiving:
         if news is None:
             return _acknowledged()  # most of what people do does not concern us
         try:
-            await _in_time(self._in_order(news, payload, self.me))
+            async with _in_time():
+                await self._in_order(news, payload, self.me)
         except StoreUnavailable as error:
             log.warning("Slack's %s was not stored: %s", type(news).__name__, error)
             return self._not_stored(news, error)
@@ -71,7 +75,8 @@ class Receiving:
         if not isinstance(asked, Asked):
             return _acknowledged(asked)
         try:
-            await _in_time(self._reception.hear(asked.heard))
+            async with _in_time(), self._room:
+                await self._reception.hear(asked.heard)
         except (StoreUnavailable, Refused) as error:
             log.warning("Slack's command was not stored: %s", error)
             return _acknowledged(error.user_notice)
@@ -84,7 +89,9 @@ class Receiving:
             return
         async with self._order.turn(message.address):
             names = {} if isinstance(news, Deleted) else await self._people.names(events.people_in(payload, me))
-            await self._take((events.translate(payload, me, names) if names else None) or news)
+            named = events.translate(payload, me, names) if names else None
+            async with self._room:
+                await self._take(named or news)
 
     async def _take(self, news: News) -> None:
         match news:
@@ -131,11 +138,12 @@ def _message(news: News) -> InboundMessage | None:
     return None
 
 
-async def _in_time(storing: Awaitable[object]) -> None:
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
     """Raises StoreUnavailable before Slack gives up. What is stored all the same is recognised when it comes again."""
     try:
         async with asyncio.timeout(STORE_SECONDS):
-            await storing
+            yield
     except TimeoutError as exc:
         raise StoreUnavailable(f"the store took longer than {STORE_SECONDS} s") from exc
 

@@ -17,11 +17,12 @@ from adapters.slack.home import PROMPTS
 from adapters.slack.identity import SlackAccess, SlackRefused
 from adapters.slack.interactions import ASK_ABOUT_IT
 from adapters.slack.listener import SlackListener
+from adapters.slack.receiving import STORE_AT_ONCE
 from conversation import notices
 from conversation.errors import CorralError, StoreUnavailable
 from conversation.intake import Intake
 from conversation.model import Checkpoint, Claim, Command, Ending, Role, Settlement, StopReason, ThreadId, Turn
-from conversation.reception import InsidersOnly, Reception
+from conversation.reception import Heard, InsidersOnly, Reception
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
 from storage.feedback import RedisFeedback
@@ -434,6 +435,29 @@ class TestActing:
 
 
 class TestTheStoreIsDown:
+    @pytest.mark.usefixtures("listener")
+    async def test_a_burst_is_stored_few_at_a_time(
+        self, slack: SlackServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All at once, each would wait for all others, and all would come too late."""
+        hear, running, most = desk.reception.hear, 0, 0
+
+        async def counted(heard: Heard) -> object:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            try:
+                return await hear(heard)
+            finally:
+                running -= 1
+
+        monkeypatch.setattr(desk.reception, "hear", counted)
+        for number in range(60):
+            await slack.mention(f"q{number}")
+        await all_acked(slack)
+        assert await desk.depth() == 60
+        assert most == STORE_AT_ONCE
+
     async def test_a_question_is_answered_when_the_store_is_back(
         self, slack: SlackServer, redis_server_factory: Callable[..., EmbeddedValkey]
     ) -> None:
