@@ -1,15 +1,17 @@
-"""The first thing that people see in their direct messages with us: what one may ask."""
+"""Direct messages as Slack's agent view shows them: suggestions what to ask, and a title for each thread."""
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Awaitable
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.events import HomeOpened
 from adapters.slack.identity import UNREACHABLE, error_code
+from conversation.model import InboundMessage
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ PROMPTS = (
     ("Write tests", "Write pytest tests for this function, edge cases included:\n"),
 )
 PROMPTS_TITLE = "What can I help you to code?"
+TITLE_CHARACTERS = 60  # more is cut off in the list of threads
 _MAX_USERS = 10_000
 
 
@@ -43,12 +46,29 @@ class Home:
         self._greeted[opened.user] = None
         if len(self._greeted) > _MAX_USERS:
             self._greeted.popitem(last=False)
-        try:
-            # Without thread_ts: with it the call does nothing for an app with an agent_view, and says so nowhere.
-            await self._client.assistant_threads_setSuggestedPrompts(
-                channel_id=opened.channel, title=PROMPTS_TITLE, prompts=prompts()
-            )
-        except (SlackApiError, *UNREACHABLE) as exc:
+        # Without thread_ts: with it the call does nothing for an app with an agent_view, and says so nowhere.
+        suggesting = self._client.assistant_threads_setSuggestedPrompts(
+            channel_id=opened.channel, title=PROMPTS_TITLE, prompts=prompts()
+        )
+        if not await _tried(suggesting, "the suggested prompts"):
             self._greeted.pop(opened.user, None)
-            why = error_code(exc) if isinstance(exc, SlackApiError) else str(exc) or type(exc).__name__
-            log.info("the suggested prompts could not be shown: %s", why)
+
+    async def title(self, question: InboundMessage) -> None:
+        """Call the thread that a question begins after it. Best effort: never raises."""
+        title = " ".join(question.text.split())
+        if title:
+            where = question.address
+            naming = self._client.assistant_threads_setTitle(
+                channel_id=where.channel, thread_ts=where.thread, title=title[:TITLE_CHARACTERS]
+            )
+            await _tried(naming, "a thread's title")
+
+
+async def _tried(call: Awaitable[object], what: str) -> bool:
+    try:
+        await call
+    except (SlackApiError, *UNREACHABLE) as exc:
+        why = error_code(exc) if isinstance(exc, SlackApiError) else str(exc) or type(exc).__name__
+        log.info("%s could not be shown: %s", what, why)
+        return False
+    return True

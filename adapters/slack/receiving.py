@@ -95,8 +95,12 @@ class Receiving:
 
     async def _take(self, news: News) -> None:
         match news:
-            case Heard() | Shortcut():
-                await self._reception.hear(news.heard if isinstance(news, Shortcut) else news)
+            case Shortcut():
+                await self._reception.hear(news.heard)
+            case Heard():
+                await self._reception.hear(news)
+                if news.direct and news.message.message_id == news.message.address.thread:
+                    self._background.start(self._home.title(news.message), "name a thread")
             case Edited():
                 await self._reception.edited(news.heard, news.edit_id)
             case Deleted():

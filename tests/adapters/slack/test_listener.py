@@ -425,6 +425,17 @@ class TestActing:
         assert [prompt["title"] for prompt in slack.suggested_prompts[0]["prompts"]] == [title for title, _ in PROMPTS]
         assert "thread_ts" not in slack.suggested_prompts[0]
 
+    async def test_a_thread_of_direct_messages_is_called_after_its_question(
+        self, slack: SlackServer, desk: Desk
+    ) -> None:
+        """Once: what follows in the thread does not rename it."""
+        ts = await slack.dm("  how do I\nsort a list? " + "x" * 80, user=ALICE)
+        await until("it has a title", lambda: ts in slack.titles)
+        assert slack.titles[ts] == ("how do I sort a list? " + "x" * 80)[:60]
+        await slack.say("and a tuple?", channel=dm_of(ALICE), user=ALICE, thread_ts=ts)
+        await all_acked(slack)
+        assert len(slack.calls_of("assistant.threads.setTitle")) == 1
+
     async def test_what_nobody_knows_is_acknowledged(self, slack: SlackServer, desk: Desk) -> None:
         """Slack would show a warning sign, or bring it again."""
         assert (await slack.shortcut("something_else")).acked
