@@ -19,6 +19,7 @@ STREAMS, UPDATES = PER_MINUTE["chat.startStream"], PER_MINUTE["chat.update"]
 RATE = 45  # questions a minute
 # The SDK's own default. With 32 a few answers use up a minute's appends and none ends.
 BUFFER_SIZE = 256
+LATE_SECONDS = 1.0  # no reader of a stream would call this at once
 WAIT_SECONDS = 75.0  # longer than any limit's window
 GIVEN_UP_SECONDS = 9.0  # nothing of the minimal app's moves any more
 
@@ -112,7 +113,10 @@ def _last_end(what: str, answers: Sequence[Answer], bar: float | None) -> Figure
 
 def _first(what: str, answers: Sequence[Answer]) -> Figure:
     lags = [lag - CALL_SECONDS for answer in answers if (lag := answer.first_lag) is not None]
-    return Figure(what, f"p50 {percentile(lags, 0.5):.2f}, max {max(lags):.2f}" if lags else "none")
+    if not lags:
+        return Figure(what, "none")
+    late = sum(lag > LATE_SECONDS for lag in lags)
+    return Figure(what, f"p50 {percentile(lags, 0.5):.2f}, max {max(lags):.2f}; more than {LATE_SECONDS:g}: {late}")
 
 
 def _writes(answers: Sequence[Answer]) -> float:
