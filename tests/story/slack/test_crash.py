@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.servers.slack import SlackServer
-from tests.servers.slack.cast import Json
+from tests.servers.slack import GENERAL, RANDOM, SlackServer
+from tests.servers.slack.cast import PUBLIC, Json
 from tests.story.slack.conftest import AGAIN, FEEDBACK, QUESTION, Office, actions
-from tests.story.slack.processes import kill_in, program
+from tests.story.slack.processes import Holds, Step, program
 from tests.waiting import until
 
 
@@ -25,18 +23,7 @@ def is_blank(args: Json) -> bool:
     return not args["status"]
 
 
-@dataclass(frozen=True)
-class Step:
-    """A call in which the program dies, and whether the call still has its effect."""
-
-    method: str
-    has_effect: bool
-    number: int = 1
-    matches: Callable[[Json], bool] = lambda args: True
-
-
-STREAM = {
-    "when the status is shown": Step("assistant.threads.setStatus", True),
+STEPS = {
     "before the stream begins": Step("chat.startStream", False),
     "when it has begun": Step("chat.startStream", True),
     "before a piece is added": Step("chat.appendStream", False, 2),
@@ -44,53 +31,69 @@ STREAM = {
     "before the stream ends": Step("chat.stopStream", False),
     "when it has ended": Step("chat.stopStream", True),
     "before it is settled": Step("assistant.threads.setStatus", True, matches=is_blank),
-}
-MESSAGE = {
-    "before the message is posted": Step("chat.postMessage", False),
-    "when it was posted": Step("chat.postMessage", True),
-    "when it was updated": Step("chat.update", True),
-    "before its last text": Step("chat.update", False, matches=ends),
-    "when its last text is there": Step("chat.update", True, matches=ends),
+    "before the message is posted": Step("chat.postMessage", False, streams=False),
+    "when it was posted": Step("chat.postMessage", True, streams=False),
+    "when it was updated": Step("chat.update", True, streams=False),
+    "before its last text": Step("chat.update", False, matches=ends, streams=False),
+    "when its last text is there": Step("chat.update", True, matches=ends, streams=False),
 }
 
 
-async def goes_on(office: Office, directory: Path, monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
-    """Ask, let the program die in the step, start it again; the thread shows one whole answer, in the message that
-    people saw before, and remembers it once."""
-    slack = office.slack
-    async with program(office, directory) as first:
-        dead = kill_in(
-            monkeypatch, first, step.method, number=step.number, has_effect=step.has_effect, matches=step.matches
-        )
-        ts = await slack.mention(QUESTION)
-        await until("the program is killed", dead.is_set)
-    before = [message.ts for message in office.thread(ts)]
-    async with program(office, directory) as second:
+async def test_whatever_an_answer_waits_for_when_the_program_is_killed_it_goes_on(
+    office: Office, slack: SlackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One kill -9 falls into every step of the path, each in a channel of its own. After the restart every answer is
+    whole, in the message that people saw before, there and remembered once."""
+    channels = dict(zip(STEPS, PUBLIC, strict=False))
+    holds = Holds(monkeypatch, {channels[name]: step for name, step in STEPS.items()})
+    async with program(office, tmp_path) as first:
+        asked = {name: await slack.mention(QUESTION, channel=channel) for name, channel in channels.items()}
+        await until("every answer is at its step", lambda: holds.arrived == set(channels.values()))
+        await first.killed()
+    before = {name: [message.ts for message in office.thread(ts, channels[name])] for name, ts in asked.items()}
+    async with program(office, tmp_path) as second:
         await office.settled()
         assert await second.terminated() == 0
-    answer = office.answer(ts)
-    assert answer.ts in before or not before
-    assert answer.body == office.expected()
-    assert answer.notice == ""
-    assert actions(answer) == [AGAIN, FEEDBACK, FEEDBACK]
-    assert await office.turns(ts) == [("user", QUESTION), ("assistant", office.expected())]
+    after = {name: office.thread(ts, channels[name]) for name, ts in asked.items()}
+    assert {name: len(messages) for name, messages in after.items()} == dict.fromkeys(STEPS, 1)
+    answers = {name: message for name, (message,) in after.items()}
+    assert {name: answer.body for name, answer in answers.items()} == dict.fromkeys(STEPS, office.expected())
+    assert {name: answer.notice for name, answer in answers.items()} == dict.fromkeys(STEPS, "")
+    buttons = [AGAIN, FEEDBACK, FEEDBACK]
+    assert {name: actions(answer) for name, answer in answers.items()} == dict.fromkeys(STEPS, buttons)
+    assert [name for name, seen in before.items() if seen and seen != [answers[name].ts]] == []
+    assert [name for name, seen in before.items() if not seen] == [
+        "before the stream begins",
+        "before the message is posted",
+    ]
+    remembered = [("user", QUESTION), ("assistant", office.expected())]
+    assert {name: await office.turns(ts, channels[name]) for name, ts in asked.items()} == dict.fromkeys(
+        STEPS, remembered
+    )
 
 
-@pytest.mark.parametrize("step", STREAM.values(), ids=STREAM)
-async def test_a_stream_goes_on_after_kill_9(
-    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step
+async def test_a_command_and_an_answer_that_is_made_anew_go_on_too(
+    office: Office, slack: SlackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever on its path the program is killed."""
-    await goes_on(office, tmp_path, monkeypatch, step)
-
-
-@pytest.mark.parametrize("step", MESSAGE.values(), ids=MESSAGE)
-async def test_a_message_goes_on_after_kill_9(
-    office: Office, slack: SlackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step
-) -> None:
-    """The same where there are no streams."""
-    slack.fail("chat.startStream", "unknown_method", times=9)
-    await goes_on(office, tmp_path, monkeypatch, step)
+    """The command has one root message and below it one answer; Regenerate writes on in the old answer's message."""
+    steps = {GENERAL: Step("chat.postMessage", True), RANDOM: Step("chat.update", True)}
+    async with program(office, tmp_path) as first:
+        ts = await slack.mention("how do I reverse a list?", channel=RANDOM)
+        await office.settled()
+        old = office.answer(ts, RANDOM)
+        office.model.model.answer_tokens *= 2
+        holds = Holds(monkeypatch, steps)
+        await slack.press(old.ts, AGAIN)
+        await slack.command("/corral", QUESTION)
+        await until("both are at their step", lambda: holds.arrived == {GENERAL, RANDOM})
+        await first.killed()
+    async with program(office, tmp_path):
+        await office.settled()
+    root, answer = slack.bot_messages(GENERAL)
+    assert QUESTION in root.shown
+    assert (answer.thread_ts, answer.body) == (root.ts, office.expected())
+    assert office.answer(ts, RANDOM).ts == old.ts
+    assert office.answer(ts, RANDOM).body == office.expected("how do I reverse a list?")
 
 
 async def test_what_was_acknowledged_and_not_claimed_is_answered_after_kill_9(
