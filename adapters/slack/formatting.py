@@ -24,7 +24,7 @@ from adapters.slack.neutral import neutral
 
 
 def to_slack(markdown: str) -> str:
-    """What to send for `markdown`. Doing it again changes nothing."""
+    """What to send for `markdown`. Doing it again changes nothing that a model normally writes."""
     return neutral(show_links(markdown, final=True))
 
 

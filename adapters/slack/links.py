@@ -11,24 +11,19 @@ so that it is no link for anybody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.common.utils import unescapeAll
 from markdown_it.helpers import parseLinkDestination, parseLinkTitle
 
 from adapters.slack.addresses import leads_to, names
+from adapters.slack.fences import lines
 from adapters.slack.neutral import INVISIBLE
 
 # How far a decision looks ahead, in characters. A stream cannot show what is undecided.
 _SPAN = _LINK = _IMAGE = 200
 _DEPTH = 8  # brackets in an image's label; without a bound `![![![...` takes seconds
 
-# Only the blocks, to find the fences; without HTML, which Slack shows as text.
-_BLOCKS = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).disable("reference")
-_BLOCKS.core.ruler.enableOnly(["normalize", "block"])
-
-_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
 _LINE_BEGINNING = re.compile(r"(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*")  # what may stand before a definition
 _CANDIDATE = re.compile(r"\][(:]|!\[")
 _SPECIAL = re.compile(r"[\\`\]\[!]")
@@ -37,7 +32,7 @@ _TAG = re.compile(r"<[A-Za-z/!?][^<>\r\n]*")
 _NO_SPAN = re.compile(rf"(?<!\\)\||\]{INVISIBLE}?:")
 _LABEL_PARTS = re.compile(r"\\.|`+|[\[\]]")
 _SPACE = re.compile(r"[ \t]*")
-_ADDRESS = re.compile(r"[ \t\r\n>]*<?(\S*)")
+_ADDRESS = re.compile(r"[ \t\r\n>]*<?([^\s\]]*)")
 # Several lines may be several paragraphs, and then what looks like a link's title can hold a link of its own.
 _NO_TARGET = re.compile(r"[\r\n]|\][(:]")
 
@@ -61,18 +56,16 @@ class _Links:
     def __init__(self, text: str, *, final: bool) -> None:
         self._text, self._final = text, final
         self._out: list[str] = []
-        self._labels: list[int] = []  # where `[` stands that is not closed yet, in this paragraph
+        self._opening: int | None = None  # the last `[` in this paragraph, when no bracket stands behind it
         self._is_stray = False  # a backtick before in this paragraph closes or opens nobody knows which code
         self._may_be_code = False  # a code span was begun before, and its end may still come
 
     def shown(self) -> str:
         position = 0
-        code = _fenced_lines(self._text)
         try:
-            for number, (start, end) in enumerate(_lines(self._text)):
-                is_code = number in code
+            for start, end, is_code in lines(self._text):
                 if is_code or not self._text[start:end].strip(" \t\r\n>"):
-                    self._labels.clear()
+                    self._opening = None
                     self._is_stray = False
                 if end > position:
                     position = max(start, position)
@@ -96,7 +89,7 @@ class _Links:
                 case "`":
                     position = self._backticks(position, end, is_whole=is_whole)
                 case "[":
-                    self._labels.append(position)
+                    self._opening = position
                     position = self._keep(position, position + 1)
                 case "!":
                     position = self._exclamation(position, end, is_whole=is_whole)
@@ -145,18 +138,18 @@ class _Links:
     # --- links ----------------------------------------------------------------------------------------------------
 
     def _closing_bracket(self, position: int) -> int:
-        label = self._labels.pop() if self._labels else None
+        opening, self._opening = self._opening, None
         follower = self._text[position + 1 : position + 2]
         if not follower and not self._final:
             raise _Undecided
         if follower == "(":
-            return self._link(position, label)
-        if follower == ":" and label is not None and self._begins_line(label):
+            return self._link(position)
+        if follower == ":" and opening is not None and self._begins_line(opening):
             self._rewrite(f"]{INVISIBLE}")  # no definition
             return position + 1
         return self._keep(position, position + 1)
 
-    def _link(self, position: int, label: int | None) -> int:
+    def _link(self, position: int) -> int:
         """Writes `](...)`, where it leads before it."""
         limit = position + 2 + _LINK
         found = self._target(position + 2, limit)
@@ -170,9 +163,10 @@ class _Links:
             return self._keep(position, position + 1)
         destination, end = found
         where = leads_to(destination)
-        name = None if label is None else self._text[label + 1 : position]
-        if where and not self._text.endswith(f"({where})", 0, position) and not names(name or "", where):
-            self._rewrite(where if name is not None and not name.strip() else f" ({where})")
+        # What stands behind the last bracket is surely the label's, wherever others think that the label begins.
+        label = self._text[max(self._text.rfind(bracket, 0, position) for bracket in "[]") + 1 : position]
+        if where and not label.endswith(f"({where})") and not names(label, where):
+            self._rewrite(where if self._text.endswith("[", 0, position) else f" ({where})")
         return self._keep(position, end)
 
     def _target(self, position: int, limit: int) -> tuple[str, int] | None:
@@ -218,7 +212,8 @@ class _Links:
             is_decided = is_whole or end >= limit
             found = None
         else:
-            if self._text[closing + 1 : closing + 2] not in ("(", "" if not self._final else "("):
+            follower = self._text[closing + 1 : closing + 2]
+            if follower != "(" and (follower or self._final):
                 return self._keep(position, position + 1)
             is_decided = self._final or len(self._text) >= limit
             found = self._target(closing + 2, limit)
@@ -231,7 +226,7 @@ class _Links:
             self._rewrite(f"!{INVISIBLE}")  # a link at most
             return position + 1
         destination, image_end = found
-        shown = self._as_text(self._text[position + 2 : closing], _BLOCKS.normalizeLink(destination))
+        shown = self._as_text(self._text[position + 2 : closing], normalizeLink(destination))
         if self._text[max(position - 1, 0)].isalnum():  # the label would join a word
             self._rewrite(f" {shown}")
         else:
@@ -266,16 +261,3 @@ class _Links:
                     return part.start()
                 depth -= 1
         return None
-
-
-def _lines(text: str) -> Iterator[tuple[int, int]]:
-    """Beginning and end of every line, its line end included."""
-    return (line.span() for line in _LINE.finditer(text) if line[0])
-
-
-def _fenced_lines(text: str) -> set[int]:
-    """The numbers of the lines of fenced code (start at 0), closing fences included."""
-    if "```" not in text and "~~~" not in text:
-        return set()
-    fences = (token.map for token in _BLOCKS.parse(text) if token.type == "fence" and token.map)
-    return {number for begin, end in fences for number in range(begin + 1, end)}

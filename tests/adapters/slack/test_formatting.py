@@ -210,6 +210,7 @@ def test_a_link_shows_where_it_leads(text: str, shown: str) -> None:
         "| a | b |\n|---|---|\n| `x | `y` [docs](https://evil.example) `z` |",
         "[docs][a`]\n\n[a`]: https://evil.example/`",
         "[docs](![https://evil.example](y))",
+        "[evil.example [docs <https://a.example/]> x](https://evil.example)",
         "<https://`x> [docs](https://evil.example) ` ",
         "``` [docs](https://evil.example) `",
         f"` {'far ' * 60}` [docs](https://evil.example) `",
@@ -308,6 +309,7 @@ def test_no_text_pings(text: str) -> None:
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=14), st.data())
 @example(["<!chan", "nel>", "<@U123ABC>"], None)
+@example(["](https://evil.example/)", "["], None)
 def test_a_stream_only_appends_and_ends_as_the_whole_text(fragments: list[str], data: st.DataObject | None) -> None:
     """For every way to cut a text: what was shown stays, pings nobody, and is not far behind."""
     text = "".join(fragments)
