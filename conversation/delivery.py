@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from conversation.control import Control
-from conversation.errors import DeliveryError, LeaseLost, Paced, StoreUnavailable, Unwritable
+from conversation.errors import DeliveryError, LeaseLost, Paced, StoreUnavailable, Unreachable, Unwritable
 from conversation.generation import Draft
 from conversation.model import Checkpoint, Claim, Ending, Offer, Segment, SegmentState, StopReason, ThreadId
 from conversation.offers import while_running
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 FINAL_TRIES = 6
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 60.0
+# A platform that is away is waited for: what was given up would stand there half-written, without a mark, for ever.
+AWAY_SECONDS = 6 * 3600.0
 # Longer code is shown in several messages; as a file it is one again.
 MAX_FILES = 4
 _FILE = "file"
@@ -144,12 +146,14 @@ class Delivery:
         all of them. Stops where the question turns out to have changed or gone: `Control.reason` tells.
 
         Waits for a store that is away, however long, and for room within the platform's limits: without its end a text
-        would stand there half-written, though the answer is stored as whole later. Gives up on a platform that keeps
-        refusing, with a log line; `barred` says when it will never take it. Raises LeaseLost.
+        would stand there half-written, though the answer is stored as whole later. Waits for a platform that is away,
+        for hours. Gives up on one that keeps refusing, with a log line; `barred` says when it will never take it.
+        Raises LeaseLost.
         """
         self._ending, self._notice, self._offers = ending, notice, tuple(offers)
         pause_seconds = FIRST_RETRY_SECONDS
         refusals = 0
+        patient_until = time.monotonic() + AWAY_SECONDS
         while True:
             try:
                 used = 0 if ending is Ending.REMOVED else await self._write(ending, notice)
@@ -169,12 +173,13 @@ class Delivery:
             except Paced as error:
                 await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
             except DeliveryError as error:
-                refusals += 1
-                if refusals == FINAL_TRIES:
+                refusals += not isinstance(error, Unreachable)
+                if refusals == FINAL_TRIES or time.monotonic() > patient_until:
                     log.error("answer of job %s could not be shown: %s", self._job.id, error)
                     return
+                log.warning("answer of job %s is not shown yet: %s", self._job.id, error)
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
-                pause_seconds *= 2
+                pause_seconds = min(pause_seconds * 2, LONGEST_RETRY_SECONDS)
 
     async def save(self) -> None:
         """Store the draft without showing it, for whoever goes on."""

@@ -18,6 +18,7 @@ CorralError
 ├── LeaseLost                another worker owns the job now
 └── DeliveryError            a platform did not take a write; `certain` says whether it surely did not
     ├── Paced                its limits have no room yet: nothing was sent, ask again
+    ├── Unreachable          it is away, or broken: ask again, for hours if need be
     └── Unwritable           it never will, here: the channel is archived, we were removed
 """
 
@@ -118,6 +119,10 @@ class Paced(DeliveryError):
 
     def __init__(self, detail: str, *, retry_after_seconds: float) -> None:
         super().__init__(detail, certain=True, retry_after_seconds=retry_after_seconds)
+
+
+class Unreachable(DeliveryError):
+    """The platform could not be asked, gave no answer, or failed by itself. That is not about this write."""
 
 
 class Unwritable(DeliveryError):

@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.identity import Identity
 from adapters.slack.limits import limit_of
-from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unwritable
+from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unreachable, Unwritable
 from conversation.pacing import RateBudget, Use, take_or_raise
 
 Reply = Mapping[str, Any]
@@ -130,7 +130,7 @@ class SlackApi:
         """One call that was granted already; arguments that are None are left out. Gives the reply's body.
 
         Raises Paced for a 429, which also pauses the method's allowance; Barred and Refusal for what Slack refuses; and
-        DeliveryError for a call without an answer, `certain` only when nothing can have been sent.
+        Unreachable for a call without an answer of Slack's own, `certain` only when nothing can have been sent.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
@@ -141,11 +141,11 @@ class SlackApi:
         except SlackApiError as exc:
             raise await self._refused(team, method, exc) from exc
         except aiohttp.ClientConnectorError as exc:
-            raise DeliveryError(f"{method}: no connection: {exc}", certain=True) from exc
+            raise Unreachable(f"{method}: no connection: {exc}", certain=True) from exc
         except aiohttp.ConnectionTimeoutError as exc:
-            raise DeliveryError(f"{method}: no connection in time", certain=True) from exc
+            raise Unreachable(f"{method}: no connection in time", certain=True) from exc
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
-            raise DeliveryError(f"{method}: no answer: {exc!r}", certain=False) from exc
+            raise Unreachable(f"{method}: no answer: {exc!r}", certain=False) from exc
         body: Reply = reply.data if isinstance(reply.data, dict) else {}
         return body
 
@@ -161,7 +161,7 @@ class SlackApi:
                     raise DeliveryError(f"upload: HTTP {response.status}", certain=True)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             # Bytes alone show nobody anything: what comes after them does.
-            raise DeliveryError(f"upload: no answer: {exc!r}", certain=True) from exc
+            raise Unreachable(f"upload: no answer: {exc!r}", certain=True) from exc
 
     async def me(self) -> Identity:
         """Who this token is; asked once. Raises as `call`."""
@@ -189,7 +189,7 @@ class SlackApi:
                     await self.budget.pause(limit_of(team, method), seconds)
             return Paced(f"{method}: Slack says wait for {seconds:g} s", retry_after_seconds=seconds)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or not code:
-            return DeliveryError(f"{method}: HTTP {status} {code}".rstrip(), certain=False)
+            return Unreachable(f"{method}: HTTP {status} {code}".rstrip(), certain=False)
         return Barred(method, code) if code in _BARRED else Refusal(method, code)
 
 

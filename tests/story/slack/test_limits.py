@@ -7,6 +7,7 @@ import re
 import pytest
 
 from adapters.slack import streams
+from conversation import delivery
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import SlackServer
 from tests.servers.slack.cast import PEOPLE, PUBLIC
@@ -54,6 +55,21 @@ async def test_a_message_survives_what_slack_does_to_one_of_its_calls(
     assert [office.answer(ts, channel).body for channel, ts in asked] == [office.expected()] * 4
     assert len(slack.bot_messages()) == 4
     assert slack.rate_limited == 1
+
+
+async def test_while_slack_is_away_the_end_of_an_answer_waits_for_it(
+    office: Office, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given up, it would stand there half-written and without a mark."""
+    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.05)
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await office.begun(ts)
+        slack.fail("*", "service_unavailable", status=503, times=20 * delivery.FINAL_TRIES)
+        await office.settled()
+    assert office.answer(ts).body == office.expected()
+    assert sum(call.status == 503 for call in slack.calls) == 20 * delivery.FINAL_TRIES
 
 
 async def test_a_stream_that_dies_goes_on_in_its_message(office: Office, slack: SlackServer) -> None:
