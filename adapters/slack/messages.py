@@ -26,8 +26,8 @@ HOLD_SECONDS = 360.0
 PAUSE_SECONDS = 1.0
 # Updates that growing texts leave to others, and those that new messages leave to the ends which kept none free: of
 # streams that broke off, and of messages that were taken over.
-SPARE_FOR_ENDS = 15
-SPARE_FOR_BROKEN = 8
+SPARE_FOR_ENDS = 20
+SPARE_FOR_BROKEN = 5
 # Slack does not know one of the blocks. The text matters more than what can be pressed below it.
 _REFUSED_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "invalid_arguments"})
 
