@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 FINAL_TRIES = 6
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 60.0
+# A growing text is shown again soon after its platform is back; every try may cost one of the few calls of a minute.
+LONGEST_GROWING_RETRY_SECONDS = 8.0
 # A platform that is away is waited for: what was given up would stand there half-written, without a mark, for ever.
 AWAY_SECONDS = 6 * 3600.0
 # Longer code is shown in several messages; as a file it is one again.
@@ -102,6 +104,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Write what there is whenever it has grown, until cancelled."""
+        pause_seconds = FIRST_RETRY_SECONDS
         while True:
             await self._grown.wait()
             self._grown.clear()
@@ -133,12 +136,16 @@ class Delivery:
                     error,
                 )
                 self._grown.set()
-                await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
+                await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
+                if not isinstance(error, Paced):
+                    pause_seconds = min(pause_seconds * 2, LONGEST_GROWING_RETRY_SECONDS)
                 continue  # that was the pause
             except Exception:
                 # A mistake of ours in showing must not stop the answer; its end is written by `close`.
                 log.exception("the text of job %s could not be shown", self._job.id)
                 await asyncio.sleep(FIRST_RETRY_SECONDS)
+            else:
+                pause_seconds = FIRST_RETRY_SECONDS
             await asyncio.sleep(self._sink.edit_interval_seconds)
 
     async def close(self, ending: Ending, notice: str, offers: Sequence[Offer] = ()) -> None:
