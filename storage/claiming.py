@@ -7,8 +7,8 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import cast
-from uuid import uuid4
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -24,12 +24,21 @@ FORGET_WORKER_MILLISECONDS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A conversation that this worker may claim."""
+    """A conversation whose entry this worker has read."""
 
     lane: str
     id: str  # of the ready stream
     conversation_id: str
-    token: str = field(default_factory=lambda: uuid4().hex)  # the claim is made once under it, however often asked
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a claim is asked for: these entries, and the next `share` of each of the lanes."""
+
+    entries: Sequence[Entry] = ()
+    lanes: Sequence[str] = ()
+    share: int = 0
+    token: str = field(default_factory=lambda: token_hex(16))  # claims are made once under it, however often asked
 
 
 class ReadyStreams:
@@ -40,7 +49,7 @@ class ReadyStreams:
     ) -> None:
         if not lanes:
             raise ValueError("a worker serves at least one lane")
-        self.worker = worker_name or f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
+        self.worker = worker_name or f"{socket.gethostname()}-{os.getpid()}-{token_hex(4)}"
         self._redis = redis
         self._keys = keys
         self._lanes = list(dict.fromkeys(lanes))
@@ -74,11 +83,24 @@ class ReadyStreams:
         found = [Entry(*(part.decode() for part in parts)) for parts in cast("list[list[bytes]]", reply)]
         return [entry for entry in found if entry.id not in self._held]
 
-    async def new(self, limit: int) -> list[Entry]:
-        """Up to `limit` entries that nobody read yet, as many of each lane; waits about half a second for the first."""
+    async def next(self, limit: int) -> Look:
+        """What to claim now: abandoned entries, or else whatever is new. A claim of it does not wait."""
         if not self._prepared:
             await self._prepare()
+        return self._look(await self.abandoned(limit), limit)
+
+    def _look(self, entries: Sequence[Entry], limit: int) -> Look:
+        room = limit - len(entries)
         self._lanes.append(self._lanes.pop(0))  # no lane is always the first
+        return Look(entries, self._lanes[:room], max(1, room // len(self._lanes)))
+
+    async def wait(self, limit: int) -> Look | None:
+        """What to claim as soon as there is something new; None when nothing came for about half a second."""
+        entries = await self.new(limit)
+        return self._look(entries, limit) if entries else None
+
+    async def new(self, limit: int) -> list[Entry]:
+        """Up to `limit` entries that nobody read yet, as many of each lane; waits about half a second for the first."""
         lanes = {self._keys.ready(lane): lane for lane in self._lanes}
         try:
             reply = await self._redis.xreadgroup(
@@ -120,7 +142,8 @@ class ReadyStreams:
             try:
                 async with self._redis.pipeline() as pipe:
                     pipe.xgroup_create(self._keys.ready(lane), GROUP, "0", mkstream=True)
-                    pipe.expire(self._keys.ready(lane), QUEUE_SECONDS)
+                    for key in (self._keys.ready(lane), self._keys.backlog()):
+                        pipe.expire(key, QUEUE_SECONDS)
                     await pipe.execute()
             except ResponseError as exc:
                 if "BUSYGROUP" not in str(exc):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import Any, cast
-from uuid import uuid4
 
+import orjson
 from redis.asyncio import Redis
 
 from conversation.errors import QueueFull
@@ -14,7 +15,7 @@ from conversation.model import InboundMessage, Job, ThreadId
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from storage.client import store_errors
 from storage.keys import Keys
-from storage.records import dump_message, load_message
+from storage.records import dump_message, load_message, message_record
 from storage.scripts import queue_script
 
 # A platform repeats what is not acknowledged in time (Slack: 3 seconds). Whatever the client still waits for then, a
@@ -62,19 +63,20 @@ class RedisInbox:
 
     async def accept(self, message: InboundMessage) -> Accepted:
         """As in `ports.Inbox`. A message that came before is answered with its job, also after that has ended."""
+        record = message_record(message)
         with store_errors():
             async with asyncio.timeout(ACCEPT_SECONDS):
                 reply = await self._accept(
                     self._keys.content_seconds,
                     *self._bounds,
                     message.address.platform,
-                    str(message.address),
+                    record["address"],
                     message.author_id,
                     message.command.value,
-                    uuid4().hex,
-                    uuid4().hex,
-                    dump_message(message),
-                    message.key,
+                    token_hex(16),
+                    token_hex(16),
+                    orjson.dumps(record),
+                    record["key"],
                     *message.dedupe_keys,
                 )
         outcome, *rest = cast("list[Any]", reply)

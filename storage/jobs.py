@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from conversation.errors import LeaseLost, StoreUnavailable
 from conversation.model import Checkpoint, Claim, Settlement, StopReason
 from conversation.ports import JobQueue
-from storage.claiming import Entry, ReadyStreams
+from storage.claiming import Look, ReadyStreams
 from storage.client import store_errors
 from storage.inbox import load_job
 from storage.keys import Keys
@@ -58,7 +58,7 @@ class RedisJobs:
         self._lease_seconds = lease_seconds
         self._max_attempts = max_attempts
         self._streams = ReadyStreams(redis, keys, lanes=lanes, lease_seconds=lease_seconds, worker_name=worker_name)
-        self._uncertain: list[Entry] = []  # asked for, not answered: asked again with the same tokens
+        self._uncertain: Look | None = None  # asked for, not answered: asked again with the same token
         self._claim = queue_script(redis, keys, "claim")
         self._renew = queue_script(redis, keys, "renew")
         self._reload = queue_script(redis, keys, "reload")
@@ -77,14 +77,18 @@ class RedisJobs:
 
     async def claim(self, limit: int) -> list[Claim]:
         """Up to `limit` (at least 1) jobs that nobody holds, abandoned ones first; for one caller at a time. Waits
-        about half a second when there are none. Cancelled, it hands over what it had taken. Raises StoreUnavailable."""
+        about half a second when there are none. Cancelled, it hands over what it had taken. Raises StoreUnavailable;
+        then the next call brings what this one was to bring, whatever its limit."""
         if limit < 1:
             raise ValueError("claim at least one job")
         try:
             with store_errors():
-                if not self._uncertain:
-                    self._uncertain = await self._streams.abandoned(limit) or await self._streams.new(limit)
-                claims = await self._take(self._uncertain[:limit])
+                if self._uncertain is None:
+                    self._uncertain = await self._streams.next(limit)
+                if not (claims := await self._take(self._uncertain)):
+                    self._uncertain = None
+                    self._uncertain = await self._streams.wait(limit)
+                    claims = await self._take(self._uncertain) if self._uncertain else []
         except asyncio.CancelledError:
             await asyncio.shield(self._give_back())
             raise
@@ -92,23 +96,18 @@ class RedisJobs:
             self._streams.defer_sweep()
             raise
         except Exception:
-            self._uncertain = []  # a mistake of ours: what met it must not stand before everybody else for ever
+            self._uncertain = None  # a mistake of ours: what met it must not stand before everybody else for ever
             raise
-        del self._uncertain[:limit]
+        self._uncertain = None
         return claims
 
-    async def _take(self, entries: Sequence[Entry]) -> list[Claim]:
-        if not entries:
-            return []
+    async def _take(self, look: Look) -> list[Claim]:
         # Measured before the call: the server's clock for the lease starts later, so ours ends first.
         deadline = time.monotonic() + self._lease_seconds
-        parts = [part for entry in entries for part in (entry.lane, entry.id, entry.conversation_id, entry.token)]
-        reply = cast("list[Any]", await self._claim(self._streams.worker, *parts))
+        parts = [part for entry in look.entries for part in (entry.lane, entry.id, entry.conversation_id)]
+        reply = await self._claim(self._streams.worker, look.token, look.share, len(look.lanes), *look.lanes, *parts)
         claims = []
-        for entry, found in zip(entries, reply, strict=True):
-            if found is None:
-                continue
-            fence, attempts, job = found
+        for entry, fence, attempts, job in cast("list[Any]", reply):
             try:
                 claim = Claim(
                     job=load_job(job),
@@ -116,7 +115,7 @@ class RedisJobs:
                     fence=int(fence),
                     attempts=int(attempts),
                     deadline=deadline,
-                    entry=entry.id,
+                    entry=entry.decode(),
                     stop=_stop(job[4]),
                 )
             except (ValueError, KeyError, TypeError) as error:
@@ -124,17 +123,19 @@ class RedisJobs:
                 log.error("job %s cannot be read and is set aside: %r", job[0].decode(), error)
                 await self._bury(job[1], job[0], fence, f"unreadable: {type(error).__name__}")
                 continue
-            self._streams.hold(entry.id)
+            self._streams.hold(claim.entry)
             claims.append(claim)
         return claims
 
     async def _give_back(self) -> None:
-        # The script may have run on the server. The same tokens tell what it gave; else a stop of this process would
+        # The script may have run on the server. The same token tells what it gave; else a stop of this process would
         # hold these jobs for a lease and count as their crash.
-        entries, self._uncertain = self._uncertain, []
+        look, self._uncertain = self._uncertain, None
+        if look is None:
+            return
         with suppress(StoreUnavailable), store_errors():
             async with asyncio.timeout(GIVE_BACK_SECONDS):
-                for claim in await self._take(entries):
+                for claim in await self._take(look):
                     await self.release(claim)
 
     async def renew(self, claims: Sequence[Claim]) -> list[StopReason | None]:

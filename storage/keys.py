@@ -5,9 +5,10 @@ touches stand in one slot. There is one partition now.
 
 Classes of lifetime:
 - content (turns, threads, counts, screens, addresses, mutes, opinions): `content_seconds`, 7 days unless set, from the
-  last write.
+  last write, or up to a hundredth less.
 - dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
-- queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait.
+- queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait; what was
+  refreshed within the hour may be left alone.
 - slots: as long as any of a server's slots can be held without a renewal; kept by those who have one or wait.
 - rates: a second longer than the latest call, hold or pause in it counts.
 - schema: as long as the queue; written again at every start.
@@ -67,6 +68,11 @@ class Keys:
     def signals(self) -> str:
         """channel: `<reason> <conversation id>` for the worker that answers there"""
         return f"{self.base}:signals"
+
+    def claimed(self, worker: str) -> str:
+        """string: the token of this worker's last claim and what it read, as long as that may be asked for again:
+        `<token>`, then for each entry ` <lane> <entry> <conversation>`"""
+        return f"{self.base}:claimed:{worker}"
 
     def mailbox(self, conversation_id: str) -> str:
         """list: job ids in order; the head stays until it is settled"""

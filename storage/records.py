@@ -24,9 +24,13 @@ from conversation.model import (
 # dataclasses itself.
 
 
+_TURN = tuple(field.name for field in fields(Turn) if field.name != "seq")
+_MESSAGE = tuple(field.name for field in fields(InboundMessage))
+
+
 def dump_turn(turn: Turn) -> bytes:
     """A turn without its place, which the store gives."""
-    return orjson.dumps({field.name: getattr(turn, field.name) for field in fields(Turn) if field.name != "seq"})
+    return orjson.dumps({name: getattr(turn, name) for name in _TURN})
 
 
 def load_turn(data: bytes, seq: int) -> Turn:
@@ -39,9 +43,15 @@ def load_turn(data: bytes, seq: int) -> Turn:
     return Turn(**record, seq=seq)
 
 
+def message_record(message: InboundMessage) -> dict[str, Any]:
+    """The fields of a message with `address` as text, and its `key`."""
+    record = {name: getattr(message, name) for name in _MESSAGE}
+    record["address"], record["key"] = str(message.address), message.key
+    return record
+
+
 def dump_message(message: InboundMessage) -> bytes:
-    record = {field.name: getattr(message, field.name) for field in fields(InboundMessage)}
-    return orjson.dumps({**record, "address": str(message.address), "key": message.key})
+    return orjson.dumps(message_record(message))
 
 
 def load_message(data: bytes) -> InboundMessage:

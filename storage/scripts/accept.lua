@@ -23,9 +23,9 @@ end
 local time = now()
 local conversation = redis.call('GET', key('address', address)) or ARGV[10]
 local mailbox = key('mailbox', conversation)
-local waiting = redis.call('LLEN', mailbox)
-
 local tail = redis.call('LINDEX', mailbox, -1)
+local waiting = tail and redis.call('LLEN', mailbox) or 0
+
 if tail and command == 'ask' then
   local at = redis.call('HMGET', key('job', tail), 'author', 'command', 'lane', 'last_at', 'stop', 'closing')
   -- What follows an answer whose end people see is a question of its own, however quickly it comes.
@@ -43,16 +43,26 @@ if tail and command == 'ask' then
 end
 
 if waiting >= tonumber(ARGV[3]) then return {'full', 'thread'} end
-if redis.call('ZCARD', base .. ':backlog') >= tonumber(ARGV[4]) then return {'full', 'all'} end
+local backlog = redis.call('ZCARD', base .. ':backlog')
+if backlog >= tonumber(ARGV[4]) then return {'full', 'all'} end
 
-local job = ARGV[9]
-redis.call('HSET', key('job', job), 'conversation', conversation, 'accepted_at', string.format('%.6f', time),
-  'revision', 0, 'attempts', 0, 'lane', lane, 'author', author, 'command', command,
-  'last_at', string.format('%.6f', time))
-redis.call('RPUSH', key('messages', job), json)
+local job, accepted_at = ARGV[9], string.format('%.6f', time)
+local name, messages = key('job', job), key('messages', job)
+redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_at, 'revision', 0, 'attempts', 0,
+  'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at)
+redis.call('RPUSH', messages, json)
 redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
 redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
 remember(job, conversation)
-if redis.call('RPUSH', mailbox, job) == 1 then announce(conversation) end
-touch(conversation)
+redis.call('RPUSH', mailbox, job)
+if waiting == 0 then
+  announce(conversation, lane, author)
+  -- Only what this made: `announce` has seen to the rest.
+  if backlog == 0 then redis.call('EXPIRE', base .. ':backlog', QUEUE_SECONDS) end
+  for _, made in ipairs({name, messages, mailbox, key('lease', conversation)}) do
+    redis.call('EXPIRE', made, QUEUE_SECONDS)
+  end
+else
+  touch(conversation)
+end
 return {'new', job, conversation, waiting}

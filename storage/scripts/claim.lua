@@ -1,40 +1,82 @@
--- Takes the heads of conversations whose entries this worker has read.
--- ARGV: worker, then for each: lane, entry, conversation, token.
--- Answers for each {fence, attempts, job as `describe` gives it}, or false when there is nothing to take.
-local worker = ARGV[1]
+-- Takes the heads of conversations that wait: of those whose entries this worker has read, and of the next in line.
+-- ARGV: worker, token, how many of each lane it reads, how many lanes, lanes..., then for each entry that was read:
+--       lane, entry, conversation.
+-- Answers for each that there was to take {entry, fence, attempts, job as `describe` gives it}.
+local worker, token, share, lanes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local claims = {}
 
-local function claim(lane, entry, conversation, token)
-  local ready, lease = key('ready', lane), key('lease', conversation)
-  -- A worker that slept after reading the entry must not take it from whoever took it over meanwhile.
-  local pending = redis.pcall('XPENDING', ready, GROUP, entry, entry, 1, worker)
-  if pending.err or #pending == 0 then return false end
-
+local function claim(lane, entry, conversation)
+  local lease, at = key('lease', conversation), standing(conversation)
   local job = first(conversation)
-  local own = redis.call('HGET', lease, 'entry')
-  if not job or (own and own ~= entry) then
-    redis.call('XACK', ready, GROUP, entry)
-    redis.call('XDEL', ready, entry)
-    if own == entry then
-      local person = retire(conversation)
-      if person then promote(person) end
+  if not job or (at.entry and at.entry ~= entry) then
+    redis.call('XACK', key('ready', lane), GROUP, entry)
+    redis.call('XDEL', key('ready', lane), entry)
+    if at.entry == entry then
+      leave(conversation, at)
+      redis.call('HDEL', lease, 'lane', 'entry', 'person')
+      if at.person then promote(at.person) end
     end
-    return false
+    return
   end
 
+  local fence = at.fence
+  if at.token ~= token then
+    fence = string.format('%d', (fence or 0) + 1)
+    if at.slot or at.line then -- of the worker that this one takes over from
+      unslot(conversation, at)
+      redis.call('HDEL', lease, 'slot', 'line')
+    end
+    redis.call('HSET', lease, 'fence', fence, 'token', token, 'owner', worker, 'job', job)
+    if not at.entry then -- somebody deleted the lease
+      redis.call('HSET', lease, 'lane', lane, 'entry', entry)
+      redis.call('EXPIRE', lease, QUEUE_SECONDS)
+    end
+  end
+  touch_if_stale(conversation)
+  local attempts = redis.call('HINCRBY', key('job', job), 'attempts', at.token == token and 0 or 1)
+  claims[#claims + 1] = {entry, fence, attempts, describe(job)}
+end
+
+-- What was read before this call is claimed only as long as it is this worker's: one that slept meanwhile must not take
+-- it from whoever took it over.
+local function claim_again(lane, entry, conversation)
+  local ready = key('ready', lane)
+  local pending = redis.pcall('XPENDING', ready, GROUP, entry, entry, 1, worker)
+  if pending.err or #pending == 0 then return end
   -- First, because a full server refuses a script's first growing write only: what waits is still answered.
   redis.call('XCLAIM', ready, GROUP, worker, 0, entry, 'IDLE', 0, 'JUSTID')
-  if redis.call('HGET', lease, 'token') ~= token then
-    unslot(conversation) -- of the worker that this one takes over from
-    redis.call('HINCRBY', lease, 'fence', 1)
-    redis.call('HINCRBY', key('job', job), 'attempts', 1)
-    redis.call('HSET', lease, 'token', token, 'owner', worker, 'job', job, 'lane', lane, 'entry', entry)
-  end
-  keep(conversation)
-  return {redis.call('HGET', lease, 'fence'), redis.call('HGET', key('job', job), 'attempts'), describe(job)}
+  claim(lane, entry, conversation)
 end
 
-local claims = {}
-for i = 2, #ARGV, 4 do
-  claims[#claims + 1] = claim(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+for i = 5 + lanes, #ARGV, 3 do claim_again(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
+if lanes == 0 then return claims end
+
+-- When the answer was lost, the call is made again with its token. What it read is remembered under that, or it would
+-- be this worker's without its knowing.
+local memory = key('claimed', worker)
+local before = redis.call('GET', memory)
+if before and string.sub(before, 1, #token) == token then
+  for lane, entry, conversation in string.gmatch(before, ' (%S+) (%S+) (%S+)') do
+    claim_again(lane, entry, conversation)
+  end
+  return claims
 end
+
+local streams, lane_of = {}, {}
+for i = 1, lanes do
+  streams[i], streams[lanes + i] = key('ready', ARGV[4 + i]), '>'
+  lane_of[streams[i]] = ARGV[4 + i]
+end
+local found = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', share, 'STREAMS', unpack(streams)) or {}
+-- Without its group a lane has nothing to read; it is made by whoever waits for the next entry.
+if found.err and not string.find(found.err, 'NOGROUP') then error(found.err) end
+local read = {token}
+for _, stream in ipairs(found) do
+  for _, entry in ipairs(stream[2]) do
+    local lane, conversation = lane_of[stream[1]], entry[2][2]
+    read[#read + 1] = lane .. ' ' .. entry[1] .. ' ' .. conversation
+    claim(lane, entry[1], conversation)
+  end
+end
+if #read > 1 then redis.call('SET', memory, table.concat(read, ' '), 'EX', SLOT_SECONDS) end
 return claims

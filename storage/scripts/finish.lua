@@ -3,33 +3,44 @@
 --       and '1' when it takes the place of a stored one: of one that was forgotten meanwhile nothing may come back.
 -- Answers 'done', 'lost', or why it was not ended: 'restart', 'removed'.
 local conversation, job, fence, ending, content_seconds = ARGV[1], ARGV[2], ARGV[3], ARGV[5], ARGV[7]
-if settled(conversation, fence, 'finish') then return 'done' end
-if not owns(conversation, job, fence) then return 'lost' end
+local at = standing(conversation)
+if at.settled == fence .. ':finish' then return 'done' end
+local asked = redis.call('HMGET', key('job', job), 'revision', 'stop')
+if at.fence ~= fence or not asked[1] then return 'lost' end
 if ending ~= 'removed' then
-  local at = redis.call('HMGET', key('job', job), 'revision', 'stop')
-  if at[2] == 'removed' then return 'removed' end
-  if at[1] ~= ARGV[4] then return 'restart' end
+  if asked[2] == 'removed' then return 'removed' end
+  if asked[1] ~= ARGV[4] then return 'restart' end
 end
 
 -- Ends first, adds after: a full server refuses a script's first growing write only, and this one must get through.
-local person = settle(conversation, fence, 'finish')
+settle(conversation, at, 'finish')
 drop(conversation, job)
-if person then promote(person) end -- before this thread's next question: that comes after what waited longer
-announce(conversation)
-touch(conversation)
+if at.person then promote(at.person) end -- before this thread's next question: that comes after what waited longer
+announce_next(conversation)
 
 local thread, turns, order = key('thread', conversation), key('turns', conversation), key('order', conversation)
+-- Asked before the turns are added, which may make these keys. All three live equally long.
+local is_fresh = redis.call('TTL', order) > content_seconds * 0.99
 if ending ~= 'removed' then
+  local before = redis.call('HMGET', thread, 'next_seq', 'cut')
+  local place, texts = tonumber(before[1] or 0), {}
   for i = 8, #ARGV, 3 do
-    local stored = redis.call('ZSCORE', order, ARGV[i])
-    if stored or ARGV[i + 2] ~= '1' then redis.call('HSET', turns, ARGV[i], ARGV[i + 1]) end
-    if not stored and ARGV[i + 2] ~= '1' then
-      redis.call('ZADD', order, 'NX', redis.call('HINCRBY', thread, 'next_seq', 1), ARGV[i])
+    local id, json, replaces = ARGV[i], ARGV[i + 1], ARGV[i + 2] == '1'
+    if not replaces then
+      place = place + redis.call('ZADD', order, 'NX', place + 1, id)
+    elseif not redis.call('ZSCORE', order, id) then
+      id = nil
+    end
+    if id then
+      texts[#texts + 1] = id
+      texts[#texts + 1] = json
     end
   end
-  if tonumber(ARGV[6]) > tonumber(redis.call('HGET', thread, 'cut') or 0) then
-    redis.call('HSET', thread, 'cut', ARGV[6])
-  end
+  if #texts > 0 then redis.call('HSET', turns, unpack(texts)) end
+  redis.call('HSET', thread, 'next_seq', place)
+  if tonumber(ARGV[6]) > tonumber(before[2] or 0) then redis.call('HSET', thread, 'cut', ARGV[6]) end
 end
-for _, name in ipairs({thread, turns, order}) do redis.call('EXPIRE', name, content_seconds) end
+if not is_fresh then
+  for _, name in ipairs({thread, turns, order}) do redis.call('EXPIRE', name, content_seconds) end
+end
 return 'done'

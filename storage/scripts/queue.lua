@@ -16,6 +16,9 @@ local function now()
   return time[1] + time[2] / 1000000
 end
 
+-- A lifetime that was given anew within the hour is left alone where a step comes often or makes no key.
+local FRESH_SECONDS = QUEUE_SECONDS - 3600
+
 -- All keys of a conversation's queue live equally long, or a job could outlive its messages.
 local function touch(conversation)
   local lease = key('lease', conversation)
@@ -34,11 +37,15 @@ local function touch(conversation)
   end
 end
 
--- The same for a running job's many small steps, which make no key: what was refreshed within the hour is left alone.
--- The first write all the same, because a full server refuses a script's first growing write only.
+local function touch_if_stale(conversation)
+  if redis.call('TTL', key('mailbox', conversation)) < FRESH_SECONDS then touch(conversation) end
+end
+
+-- The same for a running job's many small steps. The first write all the same, because a full server refuses a
+-- script's first growing write only.
 local function keep(conversation)
   redis.call('EXPIRE', key('lease', conversation), QUEUE_SECONDS)
-  if redis.call('TTL', key('mailbox', conversation)) < QUEUE_SECONDS - 3600 then touch(conversation) end
+  touch_if_stale(conversation)
 end
 
 local function drop(conversation, job)
@@ -60,12 +67,16 @@ end
 
 -- Gives a conversation its entry in the ready stream. `person` is `<lane>:<author of the head>`.
 local function enter(conversation, lane, person)
-  local entry = redis.call('XADD', key('ready', lane), '*', 'conversation', conversation)
+  local ready, unslotted = key('ready', lane), key('unslotted', person)
+  local entry = redis.call('XADD', ready, '*', 'conversation', conversation)
   redis.call('HSET', key('lease', conversation), 'lane', lane, 'entry', entry, 'person', person)
-  redis.call('SADD', key('unslotted', person), conversation)
+  redis.call('SADD', unslotted, conversation)
   -- Here and not in `touch`, because whoever promotes touches another conversation.
-  for _, name in ipairs({key('ready', lane), key('unslotted', person), key('parked', person)}) do
-    redis.call('EXPIRE', name, QUEUE_SECONDS)
+  redis.call('EXPIRE', unslotted, QUEUE_SECONDS)
+  -- Whatever prolongs a ready stream prolongs the backlog too, so one question is enough for both.
+  if redis.call('TTL', ready) < FRESH_SECONDS then
+    redis.call('EXPIRE', ready, QUEUE_SECONDS)
+    redis.call('EXPIRE', base .. ':backlog', QUEUE_SECONDS)
   end
 end
 
@@ -85,9 +96,9 @@ end
 
 -- Announces the person's next parked conversations, as many as may stand announced.
 local function promote(person)
-  while announced(person) < ANNOUNCED_PER_PERSON do
-    local conversation = redis.call('LPOP', key('parked', person))
-    if not conversation then return end
+  local parked = key('parked', person)
+  while redis.call('EXISTS', parked) == 1 and announced(person) < ANNOUNCED_PER_PERSON do
+    local conversation = redis.call('LPOP', parked)
     local at = redis.call('HMGET', key('lease', conversation), 'person', 'entry', 'lane')
     if at[1] == person and not at[2] and first(conversation) then enter(conversation, at[3], person) end
   end
@@ -102,43 +113,52 @@ local function unpark(conversation)
   end
 end
 
--- Takes the conversation out of what its person waits with; the caller promotes the person that this answers, if any.
-local function leave(conversation)
-  local lease = key('lease', conversation)
-  local person = redis.call('HGET', lease, 'person')
-  if person then
-    redis.call('HDEL', lease, 'person')
-    redis.call('SREM', key('unslotted', person), conversation)
-    redis.call('LREM', key('parked', person), 1, conversation)
-  end
-  return person
+-- What a conversation's lease says of its claim and of where it stands; all of it may be missing.
+local function standing(conversation)
+  local at = redis.call('HMGET', key('lease', conversation),
+    'fence', 'settled', 'lane', 'entry', 'person', 'slot', 'line', 'token')
+  return {fence = at[1], settled = at[2], lane = at[3], entry = at[4], person = at[5], slot = at[6], line = at[7],
+    token = at[8]}
 end
 
--- Takes the conversation's entry out of its ready stream or parked list; the caller promotes as after `leave`.
-local function retire(conversation)
-  local lease = key('lease', conversation)
-  local at = redis.call('HMGET', lease, 'lane', 'entry')
-  if at[2] then
-    redis.call('XACK', key('ready', at[1]), GROUP, at[2])
-    redis.call('XDEL', key('ready', at[1]), at[2])
-  end
-  redis.call('HDEL', lease, 'lane', 'entry')
-  return leave(conversation)
+-- Takes a conversation that stands there out of what its person waits with. Like the two that follow it leaves the
+-- lease to its caller, who writes it once.
+local function leave(conversation, at)
+  if not at.person then return end
+  redis.call('SREM', key('unslotted', at.person), conversation)
+  if not at.entry then redis.call('LREM', key('parked', at.person), 1, conversation) end
 end
 
--- Gives a mailbox that is not empty its entry, in the lane of its head. One that was handed over is never parked:
+-- Takes its entry out of the ready stream, or it out of the parked list.
+local function retire(conversation, at)
+  if at.entry then
+    local ready = key('ready', at.lane)
+    redis.call('XACK', ready, GROUP, at.entry)
+    redis.call('XDEL', ready, at.entry)
+  end
+  leave(conversation, at)
+end
+
+-- Gives a mailbox that has got its first job an entry, in the job's lane. One that was handed over is never parked:
 -- people may see half of its answer.
-local function announce(conversation, handed_over)
+local function announce(conversation, lane, author, handed_over)
+  local person = lane .. ':' .. author
+  if handed_over or announced(person) < ANNOUNCED_PER_PERSON then
+    enter(conversation, lane, person)
+  else
+    redis.call('HSET', key('lease', conversation), 'lane', lane, 'person', person)
+    redis.call('RPUSH', key('parked', person), conversation)
+    touch(conversation)
+  end
+end
+
+-- The same for a mailbox whose first job has gone, when another is left.
+local function announce_next(conversation, handed_over)
   local head = first(conversation)
   if not head then return end
   local at = redis.call('HMGET', key('job', head), 'lane', 'author')
-  local person = at[1] .. ':' .. at[2]
-  if handed_over or announced(person) < ANNOUNCED_PER_PERSON then
-    enter(conversation, at[1], person)
-  else
-    redis.call('HSET', key('lease', conversation), 'lane', at[1], 'person', person)
-    redis.call('RPUSH', key('parked', person), conversation)
-  end
+  announce(conversation, at[1], at[2], handed_over)
+  touch(conversation)
 end
 
 -- Tells the first who waits for a slot of this server to ask again.
@@ -147,17 +167,14 @@ local function wake(server)
   if waiting then redis.call('PUBLISH', base .. ':slots', waiting) end
 end
 
--- Gives back the slot that the conversation's claim has, or its place in the line.
-local function unslot(conversation)
-  local lease = key('lease', conversation)
-  local at = redis.call('HMGET', lease, 'slot', 'line')
-  redis.call('HDEL', lease, 'slot', 'line')
-  if at[1] then redis.call('ZREM', key('slots', at[1]), conversation) end
-  if at[2] then
-    redis.call('ZREM', key('line', at[2]), conversation)
-    redis.call('ZREM', key('heard', at[2]), conversation)
+-- Gives back the slot that its claim has, or its place in the line.
+local function unslot(conversation, at)
+  if at.slot then redis.call('ZREM', key('slots', at.slot), conversation) end
+  if at.line then
+    redis.call('ZREM', key('line', at.line), conversation)
+    redis.call('ZREM', key('heard', at.line), conversation)
   end
-  if at[1] or at[2] then wake(at[1] or at[2]) end
+  if at.slot or at.line then wake(at.slot or at.line) end
 end
 
 -- A slot, or a place in the line, lasts until then unless it is kept by a renewal.
@@ -174,21 +191,14 @@ local function owns(conversation, job, fence)
     and redis.call('EXISTS', key('job', job)) == 1
 end
 
--- A claim that was settled in the same way before: the answer was lost, and the caller asks again.
-local function settled(conversation, fence, how)
-  return redis.call('HGET', key('lease', conversation), 'settled') == fence .. ':' .. how
-end
-
--- Ends a claim. The fence moves on, so that nothing late of this claim is written. `how` is remembered instead.
--- Answers as `retire` does.
-local function settle(conversation, fence, how)
+-- Ends a claim. The fence moves on, so that nothing late of this claim is written. `how` is remembered instead: when
+-- the answer is lost, the caller asks again. The caller promotes the person.
+local function settle(conversation, at, how)
   local lease = key('lease', conversation)
-  local person = retire(conversation)
-  unslot(conversation)
-  redis.call('HDEL', lease, 'job', 'token', 'owner')
-  redis.call('HINCRBY', lease, 'fence', 1)
-  redis.call('HSET', lease, 'settled', fence .. ':' .. how)
-  return person
+  retire(conversation, at)
+  unslot(conversation, at)
+  redis.call('HDEL', lease, 'lane', 'entry', 'person', 'slot', 'line', 'job', 'token', 'owner')
+  redis.call('HSET', lease, 'fence', string.format('%d', at.fence + 1), 'settled', at.fence .. ':' .. how)
 end
 
 local function signal(reason, conversation) redis.call('PUBLISH', base .. ':signals', reason .. ' ' .. conversation) end

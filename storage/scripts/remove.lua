@@ -21,10 +21,11 @@ else
   local was_head = first(conversation) == job
   drop(conversation, job)
   if was_head then
-    local person = retire(conversation)
-    if person then promote(person) end
-    announce(conversation)
-    touch(conversation)
+    local at = standing(conversation)
+    retire(conversation, at)
+    redis.call('HDEL', key('lease', conversation), 'lane', 'entry', 'person')
+    if at.person then promote(at.person) end
+    announce_next(conversation)
   end
 end
 redis.call('SET', key('seen', name), job .. ' ' .. conversation .. ' ' .. outcome, 'XX', 'KEEPTTL')

@@ -13,16 +13,19 @@ for _, gone in ipairs(redis.call('ZRANGEBYSCORE', heard, '-inf', time)) do
   redis.call('ZREM', line, gone)
   redis.call('ZREM', heard, gone)
 end
-local before = redis.call('HMGET', lease, 'slot', 'line', 'entry')
-if (before[1] or before[2] or server) ~= server then unslot(conversation) end
+local at = standing(conversation)
+if (at.slot or at.line or server) ~= server then
+  unslot(conversation, at)
+  redis.call('HDEL', lease, 'slot', 'line')
+end
 
 local place = 0
 if not redis.call('ZSCORE', slots, conversation) then
   if not redis.call('ZSCORE', line, conversation) then
     -- In the order of the ready stream, whose ids are times (milliseconds) and numbers: what was claimed together is
     -- prepared side by side, and the quickest to be ready must not pass the others.
-    local at, number = string.match(before[3], '^(%d+)-(%d+)$')
-    local order = at + math.min(number, 999) / 1000
+    local milliseconds, number = string.match(at.entry, '^(%d+)-(%d+)$')
+    local order = milliseconds + math.min(number, 999) / 1000
     -- People see half of an answer that has begun: it goes on before others begin.
     if tonumber(redis.call('HGET', key('job', job), 'progress') or 0) > 0 then order = order - 1e13 end
     redis.call('ZADD', line, string.format('%.3f', order), conversation)
@@ -41,9 +44,9 @@ end
 if place == 0 then
   redis.call('ZADD', slots, slot_until(lease_seconds), conversation)
   redis.call('HSET', lease, 'slot', server)
-  redis.call('HDEL', lease, 'line')
-  local person = leave(conversation)
-  if person then promote(person) end
+  leave(conversation, at)
+  redis.call('HDEL', lease, 'line', 'person')
+  if at.person then promote(at.person) end
 else
   redis.call('HSET', lease, 'line', server)
 end

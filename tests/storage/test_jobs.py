@@ -13,6 +13,7 @@ import pytest
 
 from conversation.errors import LeaseLost, StoreUnavailable
 from conversation.model import Checkpoint, Claim, Ending, Segment, SegmentState, Settlement, StopReason
+from storage.claiming import Look
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
 from storage.inbox import RedisInbox
@@ -186,6 +187,28 @@ class TestFinish:
         conversation = claim.job.conversation_id
         assert await redis_client.exists(KEYS.turns(conversation), KEYS.order(conversation)) == 0
 
+    async def test_gives_the_thread_its_whole_lifetime_again(
+        self, inbox: RedisInbox, jobs: RedisJobs, redis_client: Any
+    ) -> None:
+        """With each answer the turns, their order and the thread live on together."""
+        for _ in range(2):
+            await inbox.accept(message())
+            claim = await claim_one(jobs)
+            await jobs.finish(claim, answer(claim))
+            conversation = claim.job.conversation_id
+            for key in (KEYS.turns(conversation), KEYS.order(conversation), KEYS.thread(conversation)):
+                assert await redis_client.ttl(key) > KEYS.content_seconds * 0.98
+                assert await redis_client.expire(key, 60)
+
+    async def test_a_question_prolongs_what_all_share(self, inbox: RedisInbox, redis_client: Any) -> None:
+        """The ready stream and the backlog live longer than the newest question, whichever was made when."""
+        await inbox.accept(message(thread="1"))
+        for key in (KEYS.ready("slack"), KEYS.backlog()):
+            assert await redis_client.expire(key, 60)
+        await inbox.accept(message(thread="2"))
+        for key in (KEYS.ready("slack"), KEYS.backlog()):
+            assert await redis_client.ttl(key) > QUEUE_SECONDS - 60
+
     async def test_a_job_can_live_as_long_as_the_queue(
         self, inbox: RedisInbox, jobs: RedisJobs, redis_client: Any
     ) -> None:
@@ -284,15 +307,15 @@ class TestTakeOver:
         """A worker that stops between reading an entry and claiming it does not take the job from its new owner."""
         await inbox.accept(message())
         sleeper, awake = make_jobs(lease_seconds=SHORT_LEASE), make_jobs(lease_seconds=SHORT_LEASE)
-        read: list[Any] = []
+        read: list[Look] = []
 
         async def found() -> bool:
-            read.extend(await sleeper._streams.new(1))
+            read.extend([look for look in [await sleeper._streams.wait(1)] if look])
             return bool(read)
 
         await eventually(found, "an entry to read")
         claim = await claim_one(awake)
-        assert await sleeper._take(read) == []
+        assert await sleeper._take(read[0]) == []
         assert await awake.renew([claim]) == [None]
         assert claim.attempts == 1
 
@@ -668,6 +691,18 @@ class TestLostReplies:
         claim = await claim_one(jobs)
         assert (claim.fence, claim.attempts) == (1, 1)
         assert await jobs.finish(claim, answer(claim)) is None
+
+    async def test_claim_of_several(self, losing: tuple[Any, RedisJobs], inbox: RedisInbox) -> None:
+        """All that the lost answer gave is given again, and what came since is left to the next claim."""
+        server, jobs = losing
+        await jobs.claim(1)
+        for n in range(3):
+            await inbox.accept(message(thread=str(n)))
+        server.script, server.lose = sha("claim"), 1
+        claims = await jobs.claim(2)
+        assert [(claim.fence, claim.attempts) for claim in claims] == [(1, 1), (1, 1)]
+        (last,) = await jobs.claim(2)
+        assert len({claim.job.id for claim in [*claims, last]}) == 3
 
     async def test_finish(self, losing: tuple[Any, RedisJobs], inbox: RedisInbox, redis_client: Any) -> None:
         """The job has ended once: the next one is untouched, and the turns are there once."""
