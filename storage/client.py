@@ -50,6 +50,9 @@ def open_redis(url: str, *, fast: bool = False) -> Redis:
         "retry": Retry(NoBackoff(), 0) if fast else Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES),
         # A hosted service's announcements of maintenance: a wait more at each connect, and Valkey has none.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        # Who connects is named by reading this package's metadata anew for every connection, which takes longer than
+        # the connection.
+        "driver_info": None,
     }
     if not url.startswith("unix:"):
         options["socket_keepalive"] = True

@@ -18,11 +18,14 @@ from storage.keys import DAY_SECONDS, Keys
 SHORTEST_WAIT_SECONDS = 0.05
 # Asked again later, a place that was given back early would stay empty.
 LONGEST_WAIT_SECONDS = 5.0
+# A window of a second must not become one of three: what is late by more is told by the platform, and then waited for.
+MARGIN_SHARE = 0.3
 
 
 class RedisRates:
-    """The budget as one process sees it. A call counts for its allowance's seconds and `margin_seconds` more: the
-    platform counts when a call arrives, we when it is granted, and two calls do not take equally long to arrive."""
+    """The budget as one process sees it. A call counts for its allowance's seconds and `margin_seconds` more, of short
+    ones a part of them: the platform counts when a call arrives, we when it is granted, and two calls do not take
+    equally long to arrive."""
 
     def __init__(self, redis: Redis, keys: Keys, *, margin_seconds: float = 2.0) -> None:
         if not 0 <= margin_seconds <= DAY_SECONDS:
@@ -50,7 +53,8 @@ class RedisRates:
         for use in uses:
             _check(use)
             keys.append(self._keys.rates(use.allowance.name))
-            counts_seconds = use.allowance.seconds + self._margin_seconds
+            seconds = use.allowance.seconds
+            counts_seconds = seconds + min(self._margin_seconds, seconds * MARGIN_SHARE)
             args += [
                 str(use.allowance.limit),
                 str(_milliseconds(counts_seconds)),
