@@ -73,7 +73,8 @@ class ReadyStreams:
         self._next_sweep = time.monotonic() + self._lease_seconds
 
     async def abandoned(self, limit: int) -> list[Entry]:
-        """Up to `limit` entries whose workers were silent for a lease; looks every fifth of a lease only."""
+        """Up to `limit` entries whose workers were silent for a lease; looks every fifth of a lease only, and
+        again at once when there were as many."""
         now = time.monotonic()
         if now < self._next_sweep:
             return []
@@ -81,6 +82,8 @@ class ReadyStreams:
         self._held = {entry: at for entry, at in self._held.items() if now - at < self._lease_seconds}
         reply = await self._sweep(self.worker, self._lease_milliseconds, limit, *self._lanes)
         found = [Entry(*(part.decode() for part in parts)) for parts in cast("list[list[bytes]]", reply)]
+        if len(found) == limit:
+            self._next_sweep = now  # there may be more: who died had perhaps twenty answers in hand
         return [entry for entry in found if entry.id not in self._held]
 
     async def next(self, limit: int) -> Look:

@@ -303,6 +303,22 @@ class TestTakeOver:
 
         await eventually(found, "the abandoned job, by one who looks for one")
 
+    async def test_many_abandoned_jobs_are_found_one_claim_after_the_other(
+        self, inbox: RedisInbox, make_jobs: Make
+    ) -> None:
+        """Who has room for few of them at a time does not wait from one look to the next."""
+        for n in range(6):
+            await inbox.accept(message(thread=str(n)))
+        lease = 10 * SHORT_LEASE  # a fifth of it is far longer than six claims take
+        dying, looking = make_jobs(lease_seconds=lease), make_jobs(lease_seconds=lease)
+        await claim_all(dying, 6)
+
+        async def found() -> bool:
+            return len(await looking.claim(2)) == 2
+
+        await eventually(found, "the first two abandoned jobs")
+        assert [len(await looking.claim(2)) for _ in range(2)] == [2, 2]
+
     async def test_a_sleeper_does_not_take_what_it_only_read(self, inbox: RedisInbox, make_jobs: Make) -> None:
         """A worker that stops between reading an entry and claiming it does not take the job from its new owner."""
         await inbox.accept(message())
