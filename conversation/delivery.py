@@ -34,6 +34,8 @@ AWAY_SECONDS = 6 * 3600.0
 # Longer code is shown in several messages; as a file it is one again.
 MAX_FILES = 4
 _FILE = "file"
+# A file of the text that was there before: it goes when the new text is there.
+_OLD_FILE = "old file"
 # Somebody was about to open the place: whoever goes on has to look for it.
 _PLANNED = "?"
 # The end of an answer to a question that is another now, or none, must not be shown.
@@ -60,8 +62,9 @@ class Delivery:
         self._bind = bind
         checkpoint = claim.checkpoint
         self._job = replace(claim.job, place=checkpoint.place)
-        self._segments = [segment for segment in checkpoint.segments if segment.mode != _FILE]
-        self._files = [segment for segment in checkpoint.segments if segment.mode == _FILE]
+        self._segments = [one for one in checkpoint.segments if one.mode not in {_FILE, _OLD_FILE}]
+        self._files = [one for one in checkpoint.segments if one.mode == _FILE]
+        self._old_files = [one for one in checkpoint.segments if one.mode == _OLD_FILE]
         # What was planned by somebody before us may be there without our knowing.
         self._unseen = {segment.key for segment in checkpoint.segments if segment.message_id is None}
         self._shown: dict[str, Content] = {}
@@ -81,11 +84,19 @@ class Delivery:
 
     def begin_in(self, message_ids: Sequence[str]) -> None:
         """Show the answer in these messages of ours, which show something else now; unless it has begun already."""
-        if not self._segments:
-            self._segments = [
-                Segment(f"{self._job.id}:{index}", 0, SegmentState.SENT, message_id)
-                for index, message_id in enumerate(message_ids)
-            ]
+        if self._segments or self._old_files:
+            return
+        sink = self._sink
+        files = [one for one in message_ids if isinstance(sink, TakesFiles) and sink.is_file(one)]
+        texts = [one for one in message_ids if one not in files]
+        self._segments = [
+            Segment(f"{self._job.id}:{index}", 0, SegmentState.SENT, message_id)
+            for index, message_id in enumerate(texts)
+        ]
+        self._old_files = [
+            Segment(f"{self._job.id}:{_OLD_FILE}{index}", 0, SegmentState.CLOSED, message_id, _OLD_FILE)
+            for index, message_id in enumerate(files)
+        ]
 
     def grow(self) -> None:
         """There is more text. Cheap: called for every token."""
@@ -309,14 +320,15 @@ class Delivery:
     async def _take_away(self, first: int) -> None:
         """Delete the messages from `first` on: a restarted answer may be shorter, a removed one leaves nothing. Files
         belong to the text that is gone."""
-        gone = [*self._segments[first:], *(self._files if self._ending is Ending.REMOVED else ())]
-        for segment in gone:
+        files = [*self._old_files, *(self._files if self._ending is Ending.REMOVED else ())]
+        for segment in [*self._segments[first:], *(replace(file, mode=_FILE) for file in files)]:
             known = segment
             if segment.message_id is None and (written := await self._sink.find(self._job, segment)) is not None:
                 known = _sent(segment, written)
             if known.message_id is not None:
                 await self._sink.delete(self._job, known.message_id)
         del self._segments[first:]
+        self._old_files.clear()
 
     async def _checkpoint(self) -> None:
         checkpoint = Checkpoint(
@@ -324,7 +336,7 @@ class Delivery:
             text=self._draft.text,
             token_ids=self._draft.ids,
             tokens_used=self._draft.tokens_used,
-            segments=(*self._segments, *self._files),
+            segments=(*self._segments, *self._files, *self._old_files),
             origin=self._origin,
             breaks=self._breaks,
             place=self._job.place,
@@ -343,6 +355,12 @@ class Delivery:
             (reason,) = await self._queue.renew([self._claim])
             if reason is StopReason.LOST:
                 raise LeaseLost
+
+
+def begun_anew(checkpoint: Checkpoint, revision: int) -> Checkpoint:
+    """Where the answer to a question that changed begins: in the same messages. Its files belong to the old text."""
+    segments = [replace(one, mode=_OLD_FILE) if one.mode == _FILE else one for one in checkpoint.segments]
+    return Checkpoint(revision=revision, segments=tuple(segments), place=checkpoint.place)
 
 
 def _sent(segment: Segment, written: Written) -> Segment:

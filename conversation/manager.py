@@ -18,13 +18,12 @@ from conversation import notices, offers
 from conversation.above import read_above
 from conversation.budget import Fitted, Window, fit
 from conversation.control import CalledBack, Control
-from conversation.delivery import Bind, Delivery
+from conversation.delivery import Bind, Delivery, begun_anew
 from conversation.errands import ERRANDS, run_errand
 from conversation.errors import ModelError, ModelUnavailable, PromptError
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
-    Checkpoint,
     Claim,
     Command,
     Ending,
@@ -96,7 +95,7 @@ class Manager:
         """
         if claim.checkpoint.revision != claim.job.revision:
             # The question changed: the answer begins anew, in the same messages.
-            claim.checkpoint = Checkpoint(revision=claim.job.revision, segments=claim.checkpoint.segments)
+            claim.checkpoint = begun_anew(claim.checkpoint, claim.job.revision)
         sink = self._sinks[claim.job.lane]
         draft = Draft.resume(claim.checkpoint)
         delivery = Delivery(sink, self._queue, claim, draft, control, self._binder(claim.job.conversation_id))

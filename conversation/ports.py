@@ -366,6 +366,9 @@ class TakesFiles(Protocol):
     async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
         """Send the file below the answer; `find` sees it as it sees a message. Raises as `post`."""
 
+    def is_file(self, message_id: str) -> bool:
+        """Whether this is the id of a file that was sent, and no message that can show a text."""
+
 
 class History(Protocol):
     """People's earlier messages on one platform."""

@@ -91,6 +91,10 @@ class SlackReplies:
         """See TakesFiles.attach."""
         return await files.attach(self._api, destination_of(job), segment.key, attachment)
 
+    def is_file(self, message_id: str) -> bool:
+        """See TakesFiles.is_file."""
+        return files.is_file(message_id)
+
     async def status(self, job: Job, text: str) -> None:
         """See ReplySink.status."""
         await self._status.show(job, text)

@@ -60,6 +60,10 @@ class RoomyPlatform(RecordingPlatform):
         self.files.append(attachment)
         return Written(f"file{len(self.files)}")
 
+    def is_file(self, message_id: str) -> bool:
+        """See TakesFiles."""
+        return message_id.startswith("file")
+
 
 _abilities: tuple[type[FillsUp], type[OpensPlaces], type[TellsPrivately], type[TakesFiles]] = (
     RoomyPlatform,

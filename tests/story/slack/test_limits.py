@@ -7,12 +7,13 @@ import re
 import pytest
 
 from adapters.slack import streams
+from adapters.slack.replies import SlackReplies
 from conversation import delivery
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import SlackServer
 from tests.servers.slack.cast import PEOPLE, PUBLIC
 from tests.servers.slack.limits import Limits
-from tests.story.slack.conftest import QUESTION, Office
+from tests.story.slack.conftest import AGAIN, FEEDBACK, QUESTION, Office, actions
 
 LINE = " returns because without returns because without returns because without"
 CODE = "\n".join([LINE] * 180)
@@ -133,6 +134,30 @@ async def test_long_code_stands_in_several_messages_and_in_a_file(
     file = slack.home.files[file_id]
     assert file.data == f"{CODE}\n".encode()
     assert file.name.endswith(".py")
+
+
+@pytest.mark.parametrize("lines", [100, 0], ids=["longer", "short"])
+async def test_code_that_is_made_anew_replaces_its_messages_and_its_file(
+    office: Office, slack: SlackServer, monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    """Whether it needs more messages than before or fewer: nothing of the old one stays, nothing of the new is lost."""
+    monkeypatch.setattr(SlackReplies, "message_limit", 3_000)
+    code = "\n".join([LINE] * lines)
+    async with office.replica(max_new_tokens=2000):
+        office.model.behaviour = Behaviour(text="Here it is:\n\n```python\n" + "\n".join([LINE] * 50) + "\n```\n")
+        ts = await slack.mention(QUESTION)
+        await office.settled()
+        first, second, _ = office.thread(ts)
+        office.model.behaviour = Behaviour(text=f"Now so:\n\n```python\n{code}\n```\n")
+        await slack.press(second.ts, AGAIN)
+        await office.settled()
+    messages = [one for one in office.thread(ts) if not one.file_ids]
+    files = [slack.home.files[file_id].data for one in office.thread(ts) for file_id in one.file_ids]
+    assert len(messages) == (3 if lines else 1)
+    assert messages[0].ts == first.ts
+    assert sum(message.body.count(LINE) for message in messages) == lines
+    assert files == ([f"{code}\n".encode()] if lines else [])
+    assert actions(messages[-1]) == [AGAIN, FEEDBACK, FEEDBACK]
 
 
 async def test_under_the_documented_limits_nobody_is_refused(office: Office, slack: SlackServer) -> None:
