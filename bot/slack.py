@@ -10,9 +10,10 @@ from aiohttp import web
 from slack_bolt.app.async_app import AsyncApp
 
 from adapters.slack.api import SlackApi
+from adapters.slack.client import CALL_SECONDS, web_client
 from adapters.slack.history import SlackHistory
 from adapters.slack.http_events import PATH, routes
-from adapters.slack.identity import SlackAccess, web_client
+from adapters.slack.identity import SlackAccess
 from adapters.slack.listener import SlackListener
 from adapters.slack.people import People
 from adapters.slack.replies import SlackReplies
@@ -21,8 +22,6 @@ from bot.platforms import Platform
 from bot.roles import Role
 from bot.settings import Settings
 from bot.wiring import House
-
-NAMES_SECONDS = 10.0
 
 
 def slack_access(settings: Settings) -> SlackAccess:
@@ -67,9 +66,9 @@ async def open_slack(
     access = slack_access(settings)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(SlackApi(access.bot_token, house.rates, base_url=access.api_url))
-        timeout = aiohttp.ClientTimeout(total=NAMES_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-        people = People(web_client(access, session))
+        people = People(web_client(access.bot_token, access.api_url, session))
         stack.push_async_callback(people.aclose)
         replies = SlackReplies(api)
         stack.push_async_callback(replies.aclose)
@@ -77,7 +76,7 @@ async def open_slack(
         if role is Role.WORKER:
             yield Platform("slack", replies, history)
             return
-        listener = SlackListener(access, house.reception, on_refused=lambda _: on_refused())
+        listener = SlackListener(access, house.reception, people, on_refused=lambda _: on_refused())
         door = _Door(access.signing_secret)
 
         @asynccontextmanager

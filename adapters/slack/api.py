@@ -1,26 +1,20 @@
 """Slack's Web API: one call, and what came of it in the conversation's own terms.
 
-- Nothing is repeated here: a repeated post is a second message. Delivery looks for the first one before it sends again.
-- Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured, except for this machine itself. Custom CA: SSL_CERT_FILE
-  and SSL_CERT_DIR are.
+Nothing is repeated here: a repeated post is a second message. Delivery looks for the first one before it sends again.
 """
 
 from __future__ import annotations
 
-import logging
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.client import proxy_for, web_client
 from adapters.slack.identity import Identity
 from adapters.slack.limits import limit_of
 from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unreachable, Unwritable
@@ -99,14 +93,7 @@ class SlackApi:
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.budget = budget
-        # Its debug lines hold people's texts, and are built for every call even when nobody reads them.
-        quiet = logging.getLogger(f"{__name__}.sdk")
-        quiet.setLevel(logging.INFO)
-        # aiohttp's own context is made when it is imported, before a program could set SSL_CERT_FILE.
-        context = ssl.create_default_context() if urlsplit(base_url).scheme == "https" else None
-        self._client = AsyncWebClient(token, base_url, ssl=context, logger=quiet, retry_handlers=[])
-        # slack_sdk would send calls to this machine through the environment's proxy too.
-        self._client.proxy = _proxy(base_url)
+        self._client = web_client(token, base_url)
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
         self._me: Identity | None = None
 
@@ -155,7 +142,7 @@ class SlackApi:
         assert session is not None
         try:
             async with session.post(
-                url, data=data, ssl=self._web.ssl or True, proxy=_proxy(url), allow_redirects=False
+                url, data=data, ssl=self._web.ssl or True, proxy=proxy_for(url), allow_redirects=False
             ) as response:
                 if response.status != HTTPStatus.OK:
                     raise DeliveryError(f"upload: HTTP {response.status}", certain=True)
@@ -198,15 +185,3 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return max(1.0, float(headers.get("Retry-After", UNSAID_RETRY_SECONDS)))
     except ValueError:
         return UNSAID_RETRY_SECONDS
-
-
-def _proxy(url: str) -> str | None:
-    """The environment's proxy for `url`."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    with suppress(ValueError):
-        if ip_address(host).is_loopback:
-            return None
-    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    return getproxies().get(parts.scheme) or None

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
-from urllib.request import proxy_bypass
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -20,7 +17,6 @@ from conversation.errors import CorralError
 log = logging.getLogger(__name__)
 
 SLACK_API_URL = "https://slack.com/api/"
-CALL_SECONDS = 10
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 # What no waiting mends (docs.slack.dev/reference/methods/auth.test, .../apps.connections.open).
@@ -70,29 +66,6 @@ class Identity:
     def is_home(self, team: str) -> bool:
         """Whether people of this team are ours; of an unknown one ("") they are."""
         return team in {"", self.team} or (self.enterprise != "" and team == self.enterprise)
-
-
-def web_client(access: SlackAccess, session: aiohttp.ClientSession) -> AsyncWebClient:
-    """A client that repeats nothing by itself: a repeated post would be a second message."""
-    sdk_log = logging.getLogger(f"{__name__}.sdk")
-    # Below this the SDK logs what people wrote.
-    sdk_log.setLevel(logging.INFO)
-    url = urlsplit(access.api_url)
-    client = AsyncWebClient(
-        access.bot_token,
-        access.api_url,
-        timeout=CALL_SECONDS,
-        # aiohttp's own context is as old as its import, and may not know the operator's SSL_CERT_FILE.
-        ssl=ssl.create_default_context() if url.scheme == "https" else None,
-        session=session,
-        logger=sdk_log,
-        retry_handlers=[],
-    )
-    # The SDK takes HTTPS_PROXY from the environment, and overlooks NO_PROXY.
-    host = url.hostname or ""
-    if host in {"localhost", "127.0.0.1", "::1"} or proxy_bypass(host):
-        client.proxy = None
-    return client
 
 
 async def who_am_i(client: AsyncWebClient) -> Identity:

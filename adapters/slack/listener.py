@@ -16,8 +16,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.asides import Asides
 from adapters.slack.background import Background
+from adapters.slack.client import CALL_SECONDS, web_client
 from adapters.slack.home import Home
-from adapters.slack.identity import CALL_SECONDS, SlackAccess, SlackRefused, web_client, who_am_i
+from adapters.slack.identity import SlackAccess, SlackRefused, who_am_i
 from adapters.slack.people import People
 from adapters.slack.receiving import Receiving
 from adapters.slack.socket_mode import PING_SECONDS, SocketMode
@@ -43,6 +44,7 @@ class SlackListener:
         self,
         access: SlackAccess,
         reception: Reception,
+        people: People | None = None,
         *,
         on_refused: Callable[[SlackRefused], object] = lambda _: None,
         contact_seconds: float = CONTACT_SECONDS,
@@ -52,6 +54,7 @@ class SlackListener:
         self._contact_seconds, self._ping_seconds = contact_seconds, ping_seconds
         self._stack = AsyncExitStack()
         self._contacted = asyncio.Event()
+        self._given_people = people
         self._socket: SocketMode | None = None
         self._receiving: Receiving | None = None
         self.people: People
@@ -78,8 +81,8 @@ class SlackListener:
     async def _begin(self) -> None:
         session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
         await self._stack.enter_async_context(session)
-        client, background = web_client(self._access, session), Background()
-        self.people = People(client)
+        client, background = web_client(self._access.bot_token, self._access.api_url, session), Background()
+        self.people = self._given_people or People(client)
         self._stack.push_async_callback(self.people.aclose)
         self._stack.push_async_callback(background.aclose, PARTING_SECONDS)
         asides = Asides(client, background)

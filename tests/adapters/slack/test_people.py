@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from adapters.slack.identity import web_client
+from adapters.slack.client import web_client
 from adapters.slack.people import KNOWN_SECONDS, UNKNOWN_SECONDS, People
-from tests.adapters.slack.test_listener import access
 from tests.servers.slack import ALICE, BOB, SlackServer
 from tests.waiting import until
 
@@ -38,7 +37,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def people(slack: SlackServer, clock: Clock) -> AsyncIterator[People]:
     async with aiohttp.ClientSession() as session:
-        people = People(web_client(access(slack), session), size=3, per_minute=5, clock=clock)
+        people = People(web_client(slack.bot_token, slack.api_url, session), size=3, per_minute=5, clock=clock)
         yield people
         await people.aclose()
 

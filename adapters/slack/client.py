@@ -1,0 +1,53 @@
+"""slack_sdk's client as we want it: nothing repeated, nothing of people's texts logged, the environment honoured.
+
+- A repeated post is a second message, so the SDK's retry handlers are off; who sends looks for the first one before it
+  sends again.
+- Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured, except for this machine itself. Custom CA: SSL_CERT_FILE
+  and SSL_CERT_DIR are.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+CALL_SECONDS = 10
+
+
+def web_client(token: str, api_url: str, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
+    """A client of the Web API at `api_url`, which ends in `/api/`. Its calls end after ten seconds at the latest."""
+    # Its debug lines hold people's texts, and are built for every call even when nobody reads them.
+    quiet = logging.getLogger(f"{__name__}.sdk")
+    quiet.setLevel(logging.INFO)
+    client = AsyncWebClient(
+        token,
+        api_url,
+        timeout=CALL_SECONDS,
+        # aiohttp's own context is made when it is imported, before a program could set SSL_CERT_FILE.
+        ssl=ssl.create_default_context() if urlsplit(api_url).scheme == "https" else None,
+        session=session,
+        logger=quiet,
+        retry_handlers=[],
+    )
+    # The SDK takes HTTPS_PROXY from the environment and overlooks NO_PROXY.
+    client.proxy = proxy_for(api_url)
+    return client
+
+
+def proxy_for(url: str) -> str | None:
+    """The environment's proxy for `url`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return None
+    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return getproxies().get(parts.scheme) or None
