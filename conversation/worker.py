@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -128,6 +129,12 @@ class Worker:
             log.warning("job %s went to another worker", job_id)
         except StoreUnavailable as error:
             log.warning("job %s waits for the store: %s", job_id, error)
+        except asyncio.CancelledError:
+            if self._draining:
+                # It waits for a platform that is away, say. Counted as crashes, a few such ends would give it up.
+                with suppress(LeaseLost, StoreUnavailable):
+                    await asyncio.shield(self._queue.release(running.claim))
+            raise
         except Exception:
             # Not settled and no longer renewed: it is claimed again after the lease, counted as a crash.
             log.exception("job %s failed", job_id)

@@ -52,6 +52,10 @@ class Faults:
         """The next calls are answered 502 with a page of HTML, as by a proxy whose Slack is away."""
         self._waiting[method].extend([Fault("garble", status=502)] * times)
 
+    def mend(self) -> None:
+        """Forget the faults that still wait: from now on all is well."""
+        self._waiting.clear()
+
     def release(self) -> None:
         """Let go of every call that hangs; they are carried out now."""
         self._released.set()

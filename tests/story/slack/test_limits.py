@@ -8,12 +8,13 @@ import pytest
 
 from adapters.slack import streams
 from adapters.slack.replies import SlackReplies
-from conversation import delivery
+from conversation import delivery, worker
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import SlackServer
 from tests.servers.slack.cast import PEOPLE, PUBLIC
 from tests.servers.slack.limits import Limits
 from tests.story.slack.conftest import AGAIN, FEEDBACK, QUESTION, Office, actions
+from tests.waiting import until
 
 LINE = " returns because without returns because without returns because without"
 CODE = "\n".join([LINE] * 180)
@@ -72,6 +73,32 @@ async def test_while_slack_is_away_the_end_of_an_answer_waits_for_it(
         await office.settled()
     assert office.answer(ts).body == office.expected()
     assert sum(call.status == 503 for call in slack.calls) == tries
+
+
+async def test_restarts_while_slack_is_away_cost_no_answer(
+    office: Office, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are no crashes: however many there are, the question is not given up."""
+    monkeypatch.setattr(worker, "HAND_OVER_SECONDS", 0.1)
+
+    def refused() -> int:
+        return sum(call.status == 503 for call in slack.calls)
+
+    async with office.replica(drain_seconds=0):
+        ts = await slack.mention(QUESTION)
+        await office.begun(ts)
+        for method in ("chat.stopStream", "chat.update", "conversations.replies"):
+            slack.fail(method, "service_unavailable", status=503, times=1_000)
+        await until("the end is tried", lambda: refused() > 0)
+    for _ in range(4):
+        slack.calls.clear()
+        async with office.replica(drain_seconds=0):
+            await until("the end is tried again", lambda: refused() > 0)
+    slack.faults.mend()
+    async with office.replica():
+        await office.settled()
+    assert office.answer(ts).body == office.expected()
+    assert office.answer(ts).notice == ""
 
 
 async def test_a_stream_that_dies_goes_on_in_its_message(office: Office, slack: SlackServer) -> None:
