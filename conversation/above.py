@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from conversation import notices
 from conversation.errors import DeliveryError
 from conversation.model import Job, Thread
-from conversation.ports import History, ThreadStore
+from conversation.ports import Earlier, History, ThreadStore
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +29,17 @@ async def read_above(job: Job, thread: Thread, threads: ThreadStore, history: Hi
     exchange = f"{job.id}:above"
     known = {message_id for turn in thread.turns for message_id in turn.message_ids}
     known.update(message.message_id for message in job.messages)
-    failure = ""
     try:
         found = await history.earlier(job, known)
     except DeliveryError as error:
         log.warning("what job %s points to could not be read: %s", job.id, error)
-        found, failure = (), error.user_notice
-    if found:
+        found = Earlier(notice=error.user_notice)
+    if found.turns:
         await threads.add(
             thread.conversation_id,
-            [replace(turn, id=f"{exchange}:{turn.id}", exchange=f"{exchange}:{turn.id}") for turn in found],
+            [replace(turn, id=f"{exchange}:{turn.id}", exchange=f"{exchange}:{turn.id}") for turn in found.turns],
         )
         thread = await threads.open(thread.conversation_id, thread.system_prompt)
     read = sum(turn.exchange.startswith(f"{exchange}:") for turn in thread.turns)
-    said = [notices.read_above(read) if read else "", failure]
+    said = [notices.read_above(read) if read else "", found.notice]
     return Above(thread, "\n".join(sentence for sentence in said if sentence))

@@ -370,10 +370,18 @@ class TakesFiles(Protocol):
         """Whether this is the id of a file that was sent, and no message that can show a text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """People's messages that a question points to, and a sentence about what of it could not be read."""
+
+    turns: tuple[Turn, ...] = ()
+    notice: str = ""
+
+
 class History(Protocol):
     """People's earlier messages on one platform."""
 
-    async def earlier(self, job: Job, known: Collection[str]) -> Sequence[Turn]:
+    async def earlier(self, job: Job, known: Collection[str]) -> Earlier:
         """The messages that the job's `above` points to, oldest first, as user turns whose `message_ids` and names are
-        set, without those whose message ids are `known`; a bounded number. Raises DeliveryError when they cannot be
-        read; `user_notice` says why."""
+        set, without those whose message ids are `known`; a bounded number. Raises DeliveryError when the platform does
+        not answer; `user_notice` says why."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 
 from conversation.errors import CorralError, DeliveryError
@@ -13,6 +13,7 @@ from conversation.model import Job, Role, Segment, Turn
 from conversation.ports import (
     Chunk,
     Content,
+    Earlier,
     FinishReason,
     History,
     ModelCard,
@@ -150,15 +151,17 @@ class FakeHistory:
     messages: list[tuple[str, str, str]] = field(default_factory=list)  # (message id, name, text)
     failure: DeliveryError | None = None
 
-    async def earlier(self, job: Job, known: Collection[str]) -> Sequence[Turn]:
+    async def earlier(self, job: Job, known: Collection[str]) -> Earlier:
         """See History.earlier."""
         if self.failure is not None:
             raise self.failure
-        return [
-            Turn(message_id, "", Role.USER, text, 1.0, name.lower(), name, (message_id,))
-            for message_id, name, text in self.messages
-            if message_id not in known
-        ]
+        return Earlier(
+            tuple(
+                Turn(message_id, "", Role.USER, text, 1.0, name.lower(), name, (message_id,))
+                for message_id, name, text in self.messages
+                if message_id not in known
+            )
+        )
 
 
 _model: type[TextGenerator] = ScriptedModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
 from adapters.slack.api import Refusal, SlackApi
@@ -13,7 +13,7 @@ from adapters.slack.mrkdwn import mentions, plain
 from adapters.slack.threads import replies, top_level
 from conversation.errors import DeliveryError, Paced, Unwritable
 from conversation.model import InboundMessage, Job, Role, Turn
-from conversation.ports import History
+from conversation.ports import Earlier, History
 
 Names = Callable[[str], Awaitable[str]]
 
@@ -41,11 +41,10 @@ class SlackHistory:
     def __init__(self, api: SlackApi, names: Names) -> None:
         self._api, self._names = api, names
 
-    async def earlier(self, job: Job, known: Collection[str]) -> Sequence[Turn]:
+    async def earlier(self, job: Job, known: Collection[str]) -> Earlier:
         """See History.earlier. Our own messages are left out, and all that came after the question.
 
-        An entry that cannot be read does not keep the others from being read; DeliveryError, with the sentence for the
-        first one, only when nothing was found at all.
+        An entry that cannot be read does not keep the others from being read: the notice says so.
         """
         found: dict[str, Turn] = {}
         failures: list[DeliveryError] = []
@@ -58,9 +57,8 @@ class SlackHistory:
                     failures.append(error)
                 else:
                     found |= {turn.id: turn for turn in turns if turn.id not in known}
-        if failures and not found:
-            raise failures[0]
-        return _newest(sorted(found.values(), key=lambda turn: (turn.at, turn.id)))
+        turns = _newest(sorted(found.values(), key=lambda turn: (turn.at, turn.id)))
+        return Earlier(tuple(turns), "\n".join(dict.fromkeys(failure.user_notice for failure in failures)))
 
     async def _patiently(self, job: Job, message: InboundMessage, entry: str, deadline: float) -> list[Turn]:
         """One entry's messages; waits for a while when the workspace's budget has no room for reading."""
