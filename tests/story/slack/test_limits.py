@@ -22,11 +22,11 @@ LONG_CODE = f"Here it is:\n\n```python\n{CODE}\n```\n"
 
 
 def refuse(slack: SlackServer, method: str) -> None:
-    """One call of the method meets each of the ways in which Slack fails."""
-    slack.fail(method, "ratelimited", status=429, retry_after=1)
+    """One call of the method meets each of the ways in which Slack fails; last the limit, for it holds off all."""
+    slack.lose_reply(method)
     slack.fail(method, "service_unavailable", status=503)
     slack.break_body(method)
-    slack.lose_reply(method)
+    slack.fail(method, "ratelimited", status=429, retry_after=1)
 
 
 @pytest.mark.parametrize("method", ["chat.startStream", "chat.appendStream", "chat.stopStream"])
@@ -41,7 +41,7 @@ async def test_a_stream_survives_what_slack_does_to_one_of_its_calls(
     assert [office.answer(ts, channel).body for channel, ts in asked] == [office.expected()] * 4
     assert [office.answer(ts, channel).notice for channel, ts in asked] == [""] * 4
     assert len(slack.bot_messages()) == 4
-    assert slack.rate_limited == 1
+    assert {call.status for call in slack.calls_of(method)} >= {429, 502, 503}
 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
@@ -56,7 +56,7 @@ async def test_a_message_survives_what_slack_does_to_one_of_its_calls(
         await office.settled()
     assert [office.answer(ts, channel).body for channel, ts in asked] == [office.expected()] * 4
     assert len(slack.bot_messages()) == 4
-    assert slack.rate_limited == 1
+    assert {call.status for call in slack.calls_of(method)} >= {429, 502, 503}
 
 
 async def test_while_slack_is_away_the_end_of_an_answer_waits_for_it(
