@@ -61,6 +61,46 @@ async def test_the_word_stop_in_the_thread_stops_too(office: Office, slack: Slac
     assert len(office.model.requests) == 1
 
 
+async def test_a_question_can_be_stopped_before_its_first_word(office: Office, slack: SlackServer) -> None:
+    """It is said that it was, with a button to try again."""
+    office.model.behaviour = Behaviour(first_token_delay=30)
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await until("Slack shows its button", lambda: "processing" in slack.statuses[ts])
+        await slack.stop_button(ts)
+        await office.settled()
+    assert office.answer(ts).shown == "Stopped."
+    assert [button.label for button in office.answer(ts).buttons] == [notices.TRY_AGAIN]
+
+
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "message"])
+async def test_an_answer_that_somebody_deletes_stays_deleted(office: Office, slack: SlackServer, streams: bool) -> None:
+    """While it is being written too; nothing is posted in its place."""
+    if not streams:
+        slack.fail("chat.startStream", "unknown_method")
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await slack.delete((await office.begun(ts)).ts)
+        await office.settled()
+    assert office.thread(ts) == []
+
+
+async def test_what_follows_at_once_is_part_of_the_question_and_what_others_ask_waits(
+    office: Office, slack: SlackServer
+) -> None:
+    """The same person's afterthought is answered with it; another's question has the next answer."""
+    async with office.replica():
+        ts = await slack.mention(QUESTION)
+        await slack.say("in Python please", thread_ts=ts)
+        await until("both are stored", lambda: not slack.unacked)
+        await slack.say("and backwards?", thread_ts=ts, user=BOB)
+        await office.settled()
+    answer, other = office.thread(ts)
+    assert answer.body == office.expected(f"{QUESTION}\n\nin Python please")
+    assert other.body == office.expected_now()
+    assert answer.body in office.last_prompt()
+
+
 async def test_the_buttons_of_an_answer_work_after_a_restart(office: Office, slack: SlackServer) -> None:
     """Regenerate writes into the same message; whoever presses another button is thanked."""
     async with office.replica():

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.behaviour import Behaviour
 from tests.servers.slack import GENERAL, RANDOM, SlackServer
 from tests.servers.slack.cast import PUBLIC, Json
-from tests.story.slack.conftest import AGAIN, FEEDBACK, QUESTION, Office, actions
+from tests.story.slack.conftest import AGAIN, AT_ONCE, FEEDBACK, QUESTION, Office, actions
 from tests.story.slack.processes import Holds, Step, program
+from tests.story.slack.test_limits import LONG_CODE
 from tests.waiting import until
 
 
@@ -94,6 +96,48 @@ async def test_a_command_and_an_answer_that_is_made_anew_go_on_too(
     assert (answer.thread_ts, answer.body) == (root.ts, office.expected())
     assert office.answer(ts, RANDOM).ts == old.ts
     assert office.answer(ts, RANDOM).body == office.expected("how do I reverse a list?")
+
+
+async def test_what_happens_while_the_program_is_dead_counts(
+    office: Office, slack: SlackServer, tmp_path: Path
+) -> None:
+    """One stream runs out of time, one question is deleted, one answer is stopped; all is well after the restart."""
+    slack.home.stream_seconds = 1.0
+    office.model.behaviour = Behaviour(token_delay=0.1)
+    async with program(office, tmp_path) as first:
+        late, deleted, stopped = [await slack.mention(QUESTION, channel=channel) for channel in PUBLIC[:3]]
+        begun = [await office.begun(ts, channel) for ts, channel in zip((late, deleted, stopped), PUBLIC, strict=False)]
+        await first.killed()
+    await slack.delete(deleted)
+    await slack.stop_button(stopped)
+    await until("the streams are dead", lambda: not any(message.streaming for message in begun))
+    office.model.behaviour = AT_ONCE
+    async with program(office, tmp_path):
+        await office.settled()
+    assert (office.answer(late).ts, office.answer(late).body) == (begun[0].ts, office.expected())
+    assert office.thread(deleted, PUBLIC[1]) == []
+    assert await office.turns(deleted, PUBLIC[1]) == []
+    end = office.answer(stopped, PUBLIC[2])
+    assert end.notice == "Stopped."
+    assert office.expected().startswith(end.body)
+
+
+async def test_a_file_that_was_on_its_way_is_there_once(
+    office: Office, slack: SlackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether Slack had taken it or not when the program was killed."""
+    office.model.behaviour = Behaviour(text=LONG_CODE)
+    office.settings["max_new_tokens"] = 2000
+    upload = "files.completeUploadExternal"
+    holds = Holds(monkeypatch, {GENERAL: Step(upload, True), RANDOM: Step(upload, False)})
+    async with program(office, tmp_path) as first:
+        asked = {channel: await slack.mention(QUESTION, channel=channel) for channel in (GENERAL, RANDOM)}
+        await until("both files are on their way", lambda: holds.arrived == {GENERAL, RANDOM})
+        await first.killed()
+    async with program(office, tmp_path):
+        await office.settled()
+    for channel, ts in asked.items():
+        assert [len(message.file_ids) for message in office.thread(ts, channel)] == [0, 0, 1], channel
 
 
 async def test_what_was_acknowledged_and_not_claimed_is_answered_after_kill_9(
