@@ -41,7 +41,6 @@ class Replica:
     """One process's worth of the program."""
 
     url: str  # of its health page, and of Slack's events without Socket Mode
-    failures: list[str]  # the listener or the worker died
 
 
 @dataclass
@@ -56,7 +55,8 @@ class Office:
 
     @asynccontextmanager
     async def replica(self, role: Role = Role.ALL, **settings: object) -> AsyncIterator[Replica]:
-        """The program at work, as `bot.service.serve` starts and ends it; without signals, which are the process's."""
+        """The program at work, as `bot.service.serve` starts and ends it; without signals, which are the process's.
+        Nothing of it may die meanwhile."""
         asked = load_settings(**{**self.settings, **settings})
         failures: list[str] = []
         async with AsyncExitStack() as stack:
@@ -77,7 +77,8 @@ class Office:
             for platform in platforms:
                 if platform.listening is not None:
                     await stack.enter_async_context(platform.listening())
-            yield Replica(f"http://127.0.0.1:{port}", failures)
+            yield Replica(f"http://127.0.0.1:{port}")
+        assert not failures
 
     # What there is to see
 
@@ -155,11 +156,6 @@ class Office:
 def actions(message: Message) -> list[str]:
     """What can be pressed below a message."""
     return [button.action_id for button in message.buttons]
-
-
-def words(text: str) -> list[str]:
-    """Its words: where a line or a message ends is not the model's."""
-    return text.split()
 
 
 @pytest.fixture(autouse=True)
