@@ -31,7 +31,8 @@ UNSAID_RETRY_SECONDS = 30.0
 _FORMS = frozenset({"auth.test", "conversations.history", "conversations.info", "conversations.open"}) | frozenset(
     {"conversations.replies", "files.getUploadURLExternal", "files.delete"}
 )
-# "Some aspect of the operation may have succeeded" (the methods' pages, on errors).
+# Slack is broken or away, and says so with HTTP 200: "some aspect of the operation may have succeeded" (the methods'
+# pages, on errors).
 _UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
 _ARCHIVED = "This channel is archived."
@@ -69,7 +70,7 @@ class Refusal(DeliveryError):
     """Slack said no, with a code (`"ok": false`) that leaves something to do."""
 
     def __init__(self, method: str, code: str) -> None:
-        super().__init__(f"{method}: {code}", certain=code not in _UNCERTAIN)
+        super().__init__(f"{method}: {code}", certain=True)
         self.code = code
 
 
@@ -117,7 +118,7 @@ class SlackApi:
         """One call that was granted already; arguments that are None are left out. Gives the reply's body.
 
         Raises Paced for a 429, which also pauses the method's allowance; Barred and Refusal for what Slack refuses; and
-        Unreachable for a call without an answer of Slack's own, `certain` only when nothing can have been sent.
+        Unreachable where Slack is away or broken, `certain` only when nothing can have been sent.
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
@@ -175,7 +176,7 @@ class SlackApi:
                 with suppress(StoreUnavailable):  # the pause is then known to this answer only
                     await self.budget.pause(limit_of(team, method), seconds)
             return Paced(f"{method}: Slack says wait for {seconds:g} s", retry_after_seconds=seconds)
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or not code:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or not code or code in _UNCERTAIN:
             return Unreachable(f"{method}: HTTP {status} {code}".rstrip(), certain=False)
         return Barred(method, code) if code in _BARRED else Refusal(method, code)
 

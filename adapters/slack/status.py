@@ -125,8 +125,6 @@ class Status:
             async with asyncio.timeout(CALL_SECONDS):
                 await ask(at.team, method, channel_id=at.channel, thread_ts=at.thread_ts, status=status)
         except (Refusal, Barred) as error:
-            if not error.certain:
-                raise
             log.info("no status here for ten minutes: %s", error)
             now = time.monotonic()
             self._unsupported = {name: until for name, until in self._unsupported.items() if until > now}

@@ -130,7 +130,7 @@ class Streams:
                 await self._append(at, key, stream, whole)
         except DeliveryError as error:
             stream.is_unsure = not error.certain
-            if not isinstance(error, Refusal) or not error.certain:
+            if not isinstance(error, Refusal):
                 raise
             if error.code in _OVER:
                 await self._forget(at, key)

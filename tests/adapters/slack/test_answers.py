@@ -182,6 +182,25 @@ async def test_another_process_goes_on_in_the_messages_of_a_dead_one(
     assert not message.streaming
 
 
+async def test_an_end_waits_while_slack_is_broken_and_says_so_with_200(
+    at_work: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than for a refusal, after which the half answer would stand there for ever."""
+    monkeypatch.setattr(delivery_module, "LONGEST_RETRY_SECONDS", 0.02)
+    job = await at_work.asked()
+    answer = Answer(at_work, job)
+    async with answer.being_shown():
+        answer.say("Use")
+        await until("its message is known", lambda: bool(answer.delivery.message_ids))
+    tries = delivery_module.FINAL_TRIES + 2
+    at_work.slack.fail("chat.stopStream", "internal_error", times=tries)
+    answer.draft.text = "Use a list."
+    await answer.delivery.close(Ending.COMPLETE, "")
+    (message,) = at_work.shown(job)
+    assert (message.body, message.streaming) == ("Use a list.", False)
+    assert len(at_work.slack.calls_of("chat.stopStream")) == tries + 1
+
+
 async def test_a_removed_answer_leaves_nothing_in_the_thread(at_work: Desk) -> None:
     """Also while its stream lives."""
     job = await at_work.asked()
