@@ -14,8 +14,11 @@ _MINUTE = 60.0
 _A_MINUTE = {
     "agents.sessions.setStatus": _TIER_3,
     "assistant.threads.setStatus": 600,  # its page: 600 a minute for an app in a team
+    "assistant.threads.setSuggestedPrompts": _TIER_4,
+    "assistant.threads.setTitle": _TIER_4,
     "chat.appendStream": _TIER_4,
     "chat.delete": _TIER_3,
+    "chat.postEphemeral": _TIER_4,
     "chat.postMessage": 300,  # the page on limits: "several hundred messages per minute" in a workspace
     "chat.startStream": _TIER_2,
     "chat.stopStream": _TIER_2,
@@ -27,7 +30,10 @@ _A_MINUTE = {
     "files.completeUploadExternal": _TIER_4,
     "files.delete": _TIER_3,
     "files.getUploadURLExternal": _TIER_4,
+    "users.info": _TIER_4,
 }
+# All that is called within limits; besides these only auth.test and apps.connections.open are.
+METHODS = frozenset(_A_MINUTE)
 
 
 def limit_of(team: str, method: str) -> Allowance:

@@ -6,12 +6,13 @@ Source: docs.slack.dev/reference/app-manifest. What each scope is for:
 |---|---|
 | app_mentions:read | to hear `@Corral ...` |
 | channels:history, groups:history, mpim:history | to hear follow-ups in threads; to read what stands above a mention |
+| channels:read | to know that the channel of a linked message is public; those of other kinds stay closed |
 | im:history, im:write | direct messages; to tell somebody what cannot be said in a channel |
 | chat:write | to answer |
 | commands | `/corral`, `/code` and the message shortcut |
 | assistant:write | the agent view: suggested prompts, title, status and stop button |
 | users:read | people's names, so that the model can tell several people apart |
-| files:read, files:write | code that people attach, and code that is too long for a message |
+| files:write | code that is too long for a message |
 
 The app token of Socket Mode has the scope connections:write, which a manifest cannot give.
 """
@@ -29,9 +30,9 @@ SCOPES = (
     "app_mentions:read",
     "assistant:write",
     "channels:history",
+    "channels:read",
     "chat:write",
     "commands",
-    "files:read",
     "files:write",
     "groups:history",
     "im:history",

@@ -116,9 +116,13 @@ async def test_a_linked_message_of_a_public_channel_is_read(at_work: Desk) -> No
     assert await read(at_work, job) == [("Bob", "at the top"), ("Bob", "in a thread")]
 
 
+@pytest.mark.parametrize("more", [(), ("groups:read", "im:read", "mpim:read")], ids=["as installed", "may look"])
 @pytest.mark.parametrize("channel", [PRIVATE, MPIM, dm_of(BOB)])
-async def test_a_link_out_of_a_private_place_is_not_read_to_others(at_work: Desk, channel: str) -> None:
-    """We may read it; those who ask here may not."""
+async def test_a_link_out_of_a_private_place_is_not_read_to_others(
+    at_work: Desk, channel: str, more: tuple[str, ...]
+) -> None:
+    """We are there; those who ask here may not be, whatever an admin granted besides."""
+    at_work.slack.api.scopes |= {*more}
     secret = await at_work.slack.say("a secret", channel=channel, user=BOB)
     assert await look(at_work, await asked(at_work, f"link:{channel}:{secret}")) == (
         [],
@@ -170,3 +174,11 @@ async def test_reading_waits_for_room_and_leaves_some_to_those_who_look_for_thei
     monkeypatch.setattr(history_module, "WAIT_SECONDS", 0.1)
     assert await look(at_work, job) == ([], NOT_READ)
     assert await at_work.replies.find(job, at_work.segment(job)) is None  # it may still look
+
+
+async def test_without_its_scope_a_link_is_not_read(redis_client: Redis) -> None:
+    """An older installation of the app lacks what was asked for later; the person is told, and the answer comes."""
+    async with SlackServer(scopes={"channels:history", "chat:write"}) as slack, desk(slack, redis_client) as at_work:
+        ts = await slack.say("there", channel=RANDOM, user=BOB)
+        assert await look(at_work, await asked(at_work, f"link:{RANDOM}:{ts}")) == ([], NOT_ALLOWED)
+        assert slack.calls_of("conversations.info")[0].error == "missing_scope"

@@ -9,10 +9,12 @@ import pytest
 
 from adapters.slack import manifest as module
 from adapters.slack.commands import CODE, CORRAL
+from adapters.slack.limits import METHODS
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
+from tests.servers.slack.scopes import BY_KIND, GRANTED, NEEDED, lacking
 
 # What each event needs (docs.slack.dev/reference/events).
-NEEDED = {
+EVENT_SCOPES = {
     "app_mention": "app_mentions:read",
     "message.channels": "channels:history",
     "message.groups": "groups:history",
@@ -24,8 +26,27 @@ NEEDED = {
 
 def test_each_event_has_its_scope() -> None:
     """Slack refuses a manifest that lacks one."""
-    assert set(EVENTS) == {*NEEDED, "app_home_opened"}
-    assert set(NEEDED.values()) <= set(SCOPES)
+    assert set(EVENTS) == {*EVENT_SCOPES, "app_home_opened"}
+    assert set(EVENT_SCOPES.values()) <= set(SCOPES)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_each_method_that_is_called_has_its_scope(method: str) -> None:
+    """What stands above a question is read in every kind of channel; a linked one only when it is public."""
+    kinds = ("channel",) if method == "conversations.info" else ("channel", "group", "im", "mpim")
+    assert [lacking(method, kind, SCOPES) for kind in kinds] == [None for _ in kinds]
+
+
+def test_no_scope_is_asked_for_that_nothing_needs() -> None:
+    """An admin who reads them must not wonder."""
+    of_methods = {NEEDED[method] for method in METHODS & NEEDED.keys()} | {"channels:read"}
+    assert {*of_methods, *EVENT_SCOPES.values(), "commands"} == set(SCOPES)
+    assert NEEDED.keys() | BY_KIND.keys() >= METHODS
+
+
+def test_the_local_slack_grants_what_the_manifest_asks_for() -> None:
+    """So every other test here, and every story, fails where a call lacks its scope."""
+    assert set(SCOPES) == GRANTED
 
 
 def test_each_scope_is_explained() -> None:

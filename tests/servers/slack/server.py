@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Self
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from tests.servers.slack.limits import Limits
 from tests.servers.slack.messages import Message
 from tests.servers.slack.people import People
 from tests.servers.slack.responses import Responses
+from tests.servers.slack.scopes import GRANTED
 from tests.servers.slack.socket_mode import SocketMode
 from tests.servers.slack.transports import Delivery, OverHttp, OverSocket
 from tests.servers.slack.web_api import Call, WebApi
@@ -27,9 +28,10 @@ class SlackServer(People):
     """A Slack on a random port of 127.0.0.1; used as `async with`. Times are seconds.
 
     `api_url` is what slack_sdk wants as base_url. With `limits` the documented rate limits hold, and `post_burst`
-    messages may come at once in a channel. Events go over Socket Mode, or as signed requests to `events_url`, which may
-    be set (`deliver_to`) once the bot listens. People's acts are methods, and so is what breaks: calls (`fail`,
-    `lose_reply`, `hang`, `break_body`) and sockets (`disconnect`, `cut`, `freeze`).
+    messages may come at once in a channel. Calls that need a scope which is not among `scopes` are refused. Events go
+    over Socket Mode, or as signed requests to `events_url`, which may be set (`deliver_to`) once the bot listens.
+    People's acts are methods, and so is what breaks: calls (`fail`, `lose_reply`, `hang`, `break_body`) and sockets
+    (`disconnect`, `cut`, `freeze`).
     """
 
     bot_user, bot_id, team, app_id = BOT_USER, BOT, TEAM, APP
@@ -47,6 +49,7 @@ class SlackServer(People):
         stream_seconds: float = 300.0,
         stream_bytes: int = 12_000,
         own_events: bool = True,
+        scopes: Collection[str] = GRANTED,
     ) -> None:
         home = Workspace(stream_seconds=stream_seconds, stream_bytes=stream_bytes)
         self.sockets = SocketMode()
@@ -61,6 +64,7 @@ class SlackServer(People):
         self.disconnect, self.cut, self.freeze = self.sockets.disconnect, self.sockets.cut, self.sockets.freeze
         self.api = WebApi(home, self.bot_token, self.app_token, self.faults, self.sockets.ticket)
         self.api.limits = Limits(post_burst) if limits else None
+        self.api.scopes = set(scopes)
         self.api.latency = latency
         self.url = ""
         self._runner: web.AppRunner | None = None

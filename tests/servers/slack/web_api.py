@@ -16,12 +16,9 @@ from tests.servers.slack.cast import BOT, BOT_USER, TEAM, Json
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.faults import Faults
 from tests.servers.slack.limits import Limits
+from tests.servers.slack.scopes import GRANTED, lacking
 from tests.servers.slack.workspace import Workspace
 
-SCOPES = (
-    "app_mentions:read,assistant:write,channels:history,chat:write,commands,files:read,files:write,groups:history,"
-    "im:history,im:write,mpim:history,reactions:write,users:read"
-)
 _STRUCTURED = ("attachments", "blocks", "chunks", "file_ids", "files", "metadata", "prompts", "view")
 
 Method = Callable[[Workspace, Json], Awaitable[Json]]
@@ -109,6 +106,7 @@ class WebApi:
         self.app_token = app_token
         self.faults = faults
         self.limits: Limits | None = None
+        self.scopes = set(GRANTED)
         self.latency = 0.0
         self.calls: list[Call] = []
         self._open_socket = open_socket
@@ -123,7 +121,7 @@ class WebApi:
 
     async def _answer(self, request: web.Request, call: Call) -> web.StreamResponse:
         fault = self.faults.take(call.method)
-        headers: dict[str, str] = {"x-slack-req-id": uuid.uuid4().hex, "x-oauth-scopes": SCOPES}
+        headers: dict[str, str] = {"x-slack-req-id": uuid.uuid4().hex, "x-oauth-scopes": ",".join(sorted(self.scopes))}
         try:
             call.args = await _arguments(request)
             if fault is not None and fault.kind == "hang":
@@ -150,6 +148,7 @@ class WebApi:
         self._authorise(request, call)
         if call.method != "apps.connections.open" and call.method not in METHODS:
             raise SlackError("unknown_method", req_method=call.method)
+        self._check_scope(call)
         if self.limits is not None:
             seconds = self.limits.refusal(call.method, call.channel, time.monotonic())
             if seconds is not None:
@@ -169,6 +168,12 @@ class WebApi:
         wanted = self.app_token if call.method == "apps.connections.open" else self.bot_token
         if token != wanted:
             raise SlackError("not_allowed_token_type")
+
+    def _check_scope(self, call: Call) -> None:
+        channel = self.home.channels.get(call.channel)
+        needed = lacking(call.method, "channel" if channel is None else channel.kind, self.scopes)
+        if needed is not None:
+            raise SlackError("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
 
 
 async def _arguments(request: web.Request) -> Json:
