@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from conversation import notices
@@ -13,6 +14,14 @@ from conversation.ports import Earlier, History, ThreadStore
 log = logging.getLogger(__name__)
 
 
+_MARK = ":above"
+
+
+def is_read_above(exchange: str) -> bool:
+    """Whether a turn's exchange says that it was read, and not said to us."""
+    return f"{_MARK}:" in exchange
+
+
 @dataclass(frozen=True, slots=True)
 class Above:
     """The thread with what was read, and what the person is told about it."""
@@ -21,12 +30,15 @@ class Above:
     notice: str = ""
 
 
-async def read_above(job: Job, thread: Thread, threads: ThreadStore, history: History | None) -> Above:
-    """Add what the job's messages point to to the thread. Whoever begins the job again adds nothing twice, and tells
-    the same. A platform that does not let us read is told of, and the question is answered without."""
+async def read_above(
+    job: Job, thread: Thread, threads: ThreadStore, history: History | None, assure: Callable[[], Awaitable[None]]
+) -> Above:
+    """Add what the job's messages point to to the thread, but for what was to be forgotten. Whoever begins the job
+    again adds nothing twice, and tells the same. A platform that does not let us read is told of, and the question is
+    answered without. `assure` raises LeaseLost when the job is not ours any more: reading can take long."""
     if history is None or not any(message.above for message in job.messages):
         return Above(thread)
-    exchange = f"{job.id}:above"
+    exchange = f"{job.id}{_MARK}"
     known = {message_id for turn in thread.turns for message_id in turn.message_ids}
     known.update(message.message_id for message in job.messages)
     try:
@@ -34,10 +46,11 @@ async def read_above(job: Job, thread: Thread, threads: ThreadStore, history: Hi
     except DeliveryError as error:
         log.warning("what job %s points to could not be read: %s", job.id, error)
         found = Earlier(notice=error.user_notice)
-    if found.turns:
+    if turns := [turn for turn in found.turns if turn.at > thread.forgotten_at]:
+        await assure()
         await threads.add(
             thread.conversation_id,
-            [replace(turn, id=f"{exchange}:{turn.id}", exchange=f"{exchange}:{turn.id}") for turn in found.turns],
+            [replace(turn, id=f"{exchange}:{turn.id}", exchange=f"{exchange}:{turn.id}") for turn in turns],
         )
         thread = await threads.open(thread.conversation_id, thread.system_prompt)
     read = sum(turn.exchange.startswith(f"{exchange}:") for turn in thread.turns)

@@ -33,6 +33,7 @@ LONGEST_GROWING_RETRY_SECONDS = 8.0
 AWAY_SECONDS = 6 * 3600.0
 # Longer code is shown in several messages; as a file it is one again.
 MAX_FILES = 4
+FILE_TRIES = 3
 _FILE = "file"
 # A file of the text that was there before: it goes when the new text is there.
 _OLD_FILE = "old file"
@@ -176,9 +177,7 @@ class Delivery:
             try:
                 used = 0 if ending is Ending.REMOVED else await self._write(ending, notice)
                 await self._take_away(used)
-                if ending is not Ending.REMOVED:
-                    await self._attach_files()
-                return
+                break
             except _Void:
                 return
             except StoreUnavailable as error:
@@ -198,6 +197,22 @@ class Delivery:
                 log.warning("answer of job %s is not shown yet: %s", self._job.id, error)
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
                 pause_seconds = min(pause_seconds * 2, LONGEST_RETRY_SECONDS)
+        if ending is not Ending.REMOVED:
+            await self._try_to_attach()
+
+    async def _try_to_attach(self) -> None:
+        """The text has the code already: a platform that takes no files is no reason to say that it failed."""
+        for _ in range(FILE_TRIES):
+            try:
+                return await self._attach_files()
+            except _Void:
+                return None
+            except (StoreUnavailable, DeliveryError) as error:
+                log.warning("the files of job %s could not be sent: %s", self._job.id, error)
+                if isinstance(error, Unwritable):
+                    return None
+                await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
+        return None
 
     async def save(self) -> None:
         """Store the draft without showing it, for whoever goes on."""

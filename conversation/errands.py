@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conversation import notices, offers
+from conversation.above import is_read_above
 from conversation.delivery import Delivery
 from conversation.model import Command, Ending, Job, Offer, Role, Settlement, Thread
 from conversation.ports import ThreadStore
@@ -16,6 +17,8 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, system_
     message = job.messages[0]
     if message.command is Command.TELL:
         return await _say(delivery, message.text)
+    # Before anything is taken away or changed: who slept past the lease must not do it to what came after.
+    await delivery.save()
     if message.command is Command.FORGET:
         await threads.forget(job.conversation_id)
         return await _say(delivery, notices.FORGOTTEN)
@@ -26,10 +29,14 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, system_
         await delivery.close(Ending.REMOVED, "")
         await threads.purge_message(job.conversation_id, message.target)
         return Settlement(Ending.REMOVED)
-    exchange = next((turn.exchange for turn in thread.turns if message.target in turn.message_ids), None)
-    if exchange is None or not await threads.edit_turn(job.conversation_id, message.target, message.text):
+    turn = next((turn for turn in thread.turns if message.target in turn.message_ids), None)
+    is_new = turn is not None and turn.text.strip() != message.text.strip()
+    if not is_new or not await threads.edit_turn(job.conversation_id, message.target, message.text):
         return Settlement(Ending.REMOVED)
-    return await _say(delivery, notices.YOU_EDITED, offers.answer_again(exchange))
+    assert turn is not None
+    if is_read_above(turn.exchange):
+        return Settlement(Ending.REMOVED)  # people's own conversation: they need no remark of ours
+    return await _say(delivery, notices.YOU_EDITED, offers.answer_again(turn.exchange))
 
 
 async def _say(delivery: Delivery, text: str, offered: tuple[Offer, ...] = ()) -> Settlement:

@@ -104,7 +104,12 @@ class Manager:
             return await self._take_away(delivery, status)
         if claim.job.messages[0].command in ERRANDS:
             return await run_errand(claim.job, self._threads, delivery, self._manners.system_prompt)
-        return await self._answer(await self._begin(claim, draft, delivery, status, control), sink)
+        status.say(notices.THINKING)
+        try:
+            answering = await control.run(self._begin(claim, draft, delivery, status, control))
+        except CalledBack:  # it is, at once, in `_answer` too
+            answering = await self._begin(claim, draft, delivery, status, control, reads=False)
+        return await self._answer(answering, sink)
 
     async def _answer(self, answering: _Answering, sink: ReplySink) -> Settlement | StopReason:
         delivery, status, control = answering.delivery, answering.status, answering.control
@@ -116,6 +121,7 @@ class Manager:
                 await delivery.save()
             return outcome
         ending, notice = outcome
+        answering.keep_old_answer(ending)
         await delivery.close(ending, notice, answering.offers(ending))
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status)
@@ -127,12 +133,21 @@ class Manager:
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
 
     async def _begin(
-        self, claim: Claim, draft: Draft, delivery: Delivery, status: StatusLine, control: Control
+        self,
+        claim: Claim,
+        draft: Draft,
+        delivery: Delivery,
+        status: StatusLine,
+        control: Control,
+        *,
+        reads: bool = True,
     ) -> _Answering:
-        """The question in its thread, with what it points to; and the draft and the messages to go on in."""
+        """The question in its thread, with what it points to (if it `reads` that); and the draft and the messages to go
+        on in."""
         job = claim.job
         thread = await self._threads.open(job.conversation_id, self._manners.system_prompt)
-        above = await read_above(job, thread, self._threads, self._histories.get(job.lane))
+        history = self._histories.get(job.lane) if reads else None
+        above = await read_above(job, thread, self._threads, history, delivery.save)
         question = place(job, above.thread)
         if question.continued is not None and not draft.text:
             delivery.begin_at(len(question.continued.text.lstrip()))
@@ -240,6 +255,7 @@ _NOTHING = {
     Command.CONTINUE: notices.NOTHING_TO_CONTINUE,
     Command.AGAIN: notices.NO_SUCH_ANSWER,
 }
+_CAME_TO_NOTHING = frozenset({Ending.FAILED, Ending.STOPPED, Ending.CUT})
 # What these leave in the thread depends on how the question was fitted into the window.
 _NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
 
@@ -313,6 +329,17 @@ class _Answering:
             self.status.say(notices.THINKING)
             yield
 
+    def keep_old_answer(self, ending: Ending) -> None:
+        """An answer that was to be made anew and came to nothing stays what it was."""
+        old = self.question.old_answer
+        if old is not None and ending in _CAME_TO_NOTHING and not self.draft.visible:
+            self.draft.text = old.text
+
+    @property
+    def _is_kept(self) -> bool:
+        old = self.question.old_answer
+        return old is not None and self.question.continued is None and self.draft.text == old.text
+
     def _is_old(self) -> bool:
         """Whether the question waited so long that its person may not want an answer any more."""
         message = self.claim.job.messages[-1]
@@ -357,7 +384,7 @@ class _Answering:
 
     def turns(self, ending: Ending) -> tuple[Turn, ...]:
         """The question as the model saw it, and the answer if there is one."""
-        if not self.storable:
+        if not self.storable or self._is_kept:
             return ()
         if self.question.continued is not None:
             shown = (*self.question.continued.message_ids, *self.delivery.message_ids)

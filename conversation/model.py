@@ -121,6 +121,7 @@ class Thread:
     turns: tuple[Turn, ...] = ()
     system_prompt: str = ""  # pinned when the thread started, so that its prompts keep their prefix
     cut: int = 0  # turns with a smaller `seq` are no longer seen by the model; only moves forward
+    forgotten_at: float = 0.0  # seconds since 1970; what people wrote before is not to be read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class InboundMessage:
     author_name: str
     text: str
     sent_at: float  # seconds since 1970
+    edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
     command: Command = Command.ASK
     target: str = ""  # what a command is about: an exchange, or the id of a message
     shown_in: tuple[str, ...] = ()  # our messages whose place the answer may take

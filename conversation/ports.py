@@ -207,12 +207,20 @@ class Inbox(Protocol):
     async def pending(self, conversation_id: str) -> list[Job]:
         """The thread's questions that have not come to an end, in order; a running one is the first."""
 
+    async def begin(self, name: str) -> bool:
+        """Whether nobody else does this now, or has done it: for what must not be done once for each delivery. Holds
+        for ten seconds, in case that who began dies."""
+
+    async def done(self, name: str) -> None:
+        """It is done: `begin` is False from now on, for as long as a platform repeats itself."""
+
     async def cancel(self, conversation_id: str, job_id: str = "") -> bool:
         """Stop the answer that is being made; False when there is none. With `job_id` no other than this one: what
         was pressed for an answer must not stop the next. The worker hears within 100 ms."""
 
     async def replace(self, message: InboundMessage) -> EditOutcome:
-        """The person edited this message."""
+        """The person edited this message; an edit that is older than what is stored changes nothing. UNKNOWN also for
+        one that is no question."""
 
     async def remove(self, message_key: str) -> EditOutcome:
         """The person deleted this message."""

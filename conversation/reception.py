@@ -5,21 +5,24 @@ When a method here returns, everything is stored and the platform may be acknowl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from conversation import notices
 from conversation.errors import MessageTooLong
 from conversation.intake import STOP_WORDS, Intake
-from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
+from conversation.model import Action, Command, Ending, InboundMessage, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox
+
+Result = TypeVar("Result")
 
 # Said to us and nothing else, these are no questions.
 _QUIET = frozenset({"quiet", "mute", "be quiet"})
 _BACK = frozenset({"back", "unmute", "come back"})
 _HELP = frozenset({"help", "help!", "?"})
 _FORGET = frozenset({"forget", "forget this", "forget everything"})
+_SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _FORGET
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
@@ -114,28 +117,27 @@ class Reception:
             standing = await self._inbox.standing(message.address)
             if heard.elsewhere or standing.conversation_id is None or standing.muted or heard.external:
                 return None
-            if word in STOP_WORDS:
-                await self._inbox.cancel(standing.conversation_id)
-                return None
-            return await self._receive(message)
+            if word not in STOP_WORDS:
+                return await self._receive(message)
+            await self._once(message, lambda: self._stop(message))
+            return None
         if refusal := self._access.refusal(heard.author):
             return await self._tell(message, refusal)
-        return await self._sign(message, word) if self._is_sign(word) else await self._receive(message)
+        if word in _SIGNS:
+            return await self._once(message, lambda: self._sign(message, word))
+        return await self._receive(message)
 
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""
+        if self._access.refusal(heard.author) or heard.message.text.strip().lower() in _SIGNS:
+            return None
         try:
             message = self._intake.check(heard.message)
         except MessageTooLong:
             return None  # the question stands as it was
         if await self._inbox.replace(message) is not EditOutcome.UNKNOWN:
             return None
-        conversation_id = await self._inbox.conversation(message.address)
-        turns = await self._transcript.turns(conversation_id) if conversation_id is not None else ()
-        turn = next((turn for turn in turns if message.message_id in turn.message_ids), None)
-        if turn is not None:
-            if turn.text.strip() == message.text.strip():
-                return None
+        if await self._turn_of(message) is not None:
             edit = replace(
                 message, command=Command.EDITED, target=message.message_id, message_id=edit_id, above=(), dedupe_keys=()
             )
@@ -147,17 +149,23 @@ class Reception:
         """A message was deleted; of `message` only the address, the id and `reply_to` are known."""
         if await self._inbox.remove(message.key) is not EditOutcome.UNKNOWN:
             return
+        if (turn := await self._turn_of(message)) is None:
+            return
+        conversation_id = await self._inbox.conversation(message.address) or ""
+        for job in await self._inbox.pending(conversation_id):
+            # Its answer is just being made anew, or goes on.
+            if job.messages[0].target == turn.exchange:
+                await self._inbox.cancel(conversation_id, job.id)
+        removal = replace(
+            message, command=Command.REMOVE, target=message.message_id, message_id=f"{message.message_id}/deleted"
+        )
+        await self._inbox.accept(removal)
+
+    async def _turn_of(self, message: InboundMessage) -> Turn | None:
+        """What is remembered of a message."""
         conversation_id = await self._inbox.conversation(message.address)
         turns = await self._transcript.turns(conversation_id) if conversation_id is not None else ()
-        if any(message.message_id in turn.message_ids for turn in turns):
-            await self._inbox.accept(
-                replace(
-                    message,
-                    command=Command.REMOVE,
-                    target=message.message_id,
-                    message_id=f"{message.message_id}/deleted",
-                )
-            )
+        return next((turn for turn in turns if message.message_id in turn.message_ids), None)
 
     async def pressed(self, press: Press) -> str:
         """A button was pressed; gives what the person is told about it, "" for nothing."""
@@ -176,14 +184,17 @@ class Reception:
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
+        if command is Command.CONTINUE and await self._is_complete(conversation_id, press.target):
+            return notices.NOTHING_TO_CONTINUE
         waiting = (job.messages[0] for job in await self._inbox.pending(conversation_id))
-        if any((message.command, message.target) == (command, press.target) for message in waiting):
-            return notices.ALREADY_ASKED  # whoever presses twice wants it once
+        is_asked = any((message.command, message.target) == (command, press.target) for message in waiting)
+        # Whoever presses twice wants it once, and two presses may be under way at once.
+        if is_asked or not await self._inbox.begin(f"{command}:{conversation_id}:{press.target}"):
+            return notices.ALREADY_ASKED
         accepted = await self._inbox.accept(
             InboundMessage(
                 address=press.person.address,
-                # An answer goes on once; it can be made anew as often as one likes.
-                message_id=f"{press.message_id}/{press.action}" if command is Command.CONTINUE else press.id,
+                message_id=press.id,
                 author_id=press.person.id,
                 author_name=press.person_name,
                 text="",
@@ -196,6 +207,10 @@ class Reception:
         )
         return "" if accepted.is_new else notices.ALREADY_ASKED
 
+    async def _is_complete(self, conversation_id: str, exchange: str) -> bool:
+        turns = await self._transcript.turns(conversation_id)
+        return any(turn.exchange == exchange and turn.ending is Ending.COMPLETE for turn in turns)
+
     async def stop(self, person: Person) -> bool:
         """The platform's own stop button. False when nothing was running."""
         if self._access.refusal(person):
@@ -203,8 +218,13 @@ class Reception:
         conversation_id = await self._inbox.conversation(person.address)
         return conversation_id is not None and await self._inbox.cancel(conversation_id)
 
-    def _is_sign(self, word: str) -> bool:
-        return word in STOP_WORDS | _QUIET | _BACK | _HELP | _FORGET
+    async def _once(self, message: InboundMessage, act: Callable[[], Awaitable[Result]]) -> Result | None:
+        """Do what a sign says once: its second delivery must not stop the next answer, nor undo what came after it."""
+        if not await self._inbox.begin(message.key):
+            return None
+        result = await act()
+        await self._inbox.done(message.key)
+        return result
 
     async def _sign(self, message: InboundMessage, word: str) -> Accepted | None:
         if word in _QUIET | _BACK:
@@ -212,11 +232,14 @@ class Reception:
             return await self._tell(message, notices.QUIET if word in _QUIET else notices.BACK)
         if word in _HELP:
             return await self._tell(message, notices.HELP)
-        conversation_id = await self._inbox.conversation(message.address)
-        stopped = conversation_id is not None and await self._inbox.cancel(conversation_id)
+        stopped = await self._stop(message)
         if word in STOP_WORDS:
             return None if stopped else await self._tell(message, notices.NOTHING_RUNS)
         return await self._inbox.accept(replace(message, command=Command.FORGET, above=()))
+
+    async def _stop(self, message: InboundMessage) -> bool:
+        conversation_id = await self._inbox.conversation(message.address)
+        return conversation_id is not None and await self._inbox.cancel(conversation_id)
 
     async def _receive(self, message: InboundMessage) -> Accepted | None:
         try:

@@ -14,13 +14,15 @@ from conversation.errors import QueueFull
 from conversation.model import InboundMessage, Job, ThreadId
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from storage.client import store_errors
-from storage.keys import Keys
+from storage.keys import DEDUPE_SECONDS, Keys
 from storage.records import dump_message, load_message, message_record
 from storage.scripts import queue_script
 
 # A platform repeats what is not acknowledged in time (Slack: 3 seconds). Whatever the client still waits for then, a
 # connection or a reply, is given up.
 ACCEPT_SECONDS = 0.9
+# A process that dies over it must not keep the next delivery from doing it.
+BEGUN_SECONDS = 10
 
 
 def load_job(reply: Sequence[Any]) -> Job:
@@ -110,6 +112,16 @@ class RedisInbox:
         name = self._keys.muted(str(address))
         with store_errors():
             await (self._redis.set(name, "1", ex=self._keys.content_seconds) if muted else self._redis.delete(name))
+
+    async def begin(self, name: str) -> bool:
+        """See Inbox.begin."""
+        with store_errors():
+            return bool(await self._redis.set(self._keys.begun(name), "1", nx=True, ex=BEGUN_SECONDS))
+
+    async def done(self, name: str) -> None:
+        """See Inbox.done."""
+        with store_errors():
+            await self._redis.set(self._keys.begun(name), "1", ex=DEDUPE_SECONDS)
 
     async def cancel(self, conversation_id: str, job_id: str = "") -> bool:
         """Stop the answer that is being made, or is about to be; False when nothing waits there, or another than

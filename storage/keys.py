@@ -123,6 +123,10 @@ class Keys:
         removal what that answered, so that a repeated removal answers the same"""
         return f"{self.base}:seen:{key}"
 
+    def begun(self, name: str) -> str:
+        """string: there while something is being done that must not be done twice, and as long as it may come again"""
+        return f"{self.base}:begun:{name}"
+
     # --- content
     def address(self, address: str) -> str:
         """string: the conversation that a platform's thread belongs to"""
@@ -137,7 +141,7 @@ class Keys:
         return f"{self.base}:feedback:{exchange}"
 
     def thread(self, conversation_id: str) -> str:
-        """hash: system_prompt, cut, next_seq, and `counts:<fingerprint>` for each of its counts keys"""
+        """hash: system_prompt, cut, next_seq, forgotten_at, and `counts:<fingerprint>` for each of its counts keys"""
         return f"{self.base}:thread:{conversation_id}"
 
     def turns(self, conversation_id: str) -> str:

@@ -44,9 +44,10 @@ class RedisThreads:
 
     async def open(self, conversation_id: str, system_prompt: str) -> Thread:
         """See ThreadStore.open. All that is kept of the thread lives on for `content_seconds` from here."""
-        prompt, cut, stored, order = await self._run("open", conversation_id, system_prompt)
+        prompt, cut, stored, order, forgotten_at = await self._run("open", conversation_id, system_prompt)
         places = [(turn_id, float(place)) for turn_id, place in _pairs(order)]
-        return Thread(conversation_id, _in_order(dict(_pairs(stored)), places), prompt.decode(), int(cut))
+        turns = _in_order(dict(_pairs(stored)), places)
+        return Thread(conversation_id, turns, prompt.decode(), int(cut), float(forgotten_at))
 
     async def turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """The thread's turns, oldest first. How long it lives stays as it is."""

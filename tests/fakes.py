@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
@@ -150,6 +151,7 @@ class FakeHistory:
 
     messages: list[tuple[str, str, str]] = field(default_factory=list)  # (message id, name, text)
     failure: DeliveryError | None = None
+    at: float = field(default_factory=time.time)  # when they wrote it
 
     async def earlier(self, job: Job, known: Collection[str]) -> Earlier:
         """See History.earlier."""
@@ -157,7 +159,7 @@ class FakeHistory:
             raise self.failure
         return Earlier(
             tuple(
-                Turn(message_id, "", Role.USER, text, 1.0, name.lower(), name, (message_id,))
+                Turn(message_id, "", Role.USER, text, self.at, name.lower(), name, (message_id,))
                 for message_id, name, text in self.messages
                 if message_id not in known
             )

@@ -21,7 +21,8 @@ for i = first_name, #ARGV do
 end
 
 local time = now()
-local conversation = redis.call('GET', key('address', address)) or ARGV[10]
+local bound = redis.call('GET', key('address', address))
+local conversation = bound or ARGV[10]
 local mailbox = key('mailbox', conversation)
 local tail = redis.call('LINDEX', mailbox, -1)
 local waiting = tail and redis.call('LLEN', mailbox) or 0
@@ -52,7 +53,8 @@ redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_a
   'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at)
 redis.call('RPUSH', messages, json)
 redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
-redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
+-- A sentence of ours alone does not make us take part where people talk.
+if bound or command ~= 'tell' then redis.call('SET', key('address', address), conversation, 'EX', content_seconds) end
 remember(job, conversation)
 redis.call('RPUSH', mailbox, job)
 if waiting == 0 then

@@ -6,6 +6,10 @@ if not job or redis.call('EXISTS', key('job', job)) == 0 then return 'unknown' e
 local place, old = find(job, name)
 if not place then return 'unknown' end
 
+local before, after = cjson.decode(old), cjson.decode(json)
+if before.command ~= after.command then return 'unknown' end -- a sentence of ours does not become a question
+if (before.edited_at or 0) > after.edited_at then json = old end -- an edit that comes again after the next one
+
 local stop = redis.call('HGET', key('job', job), 'stop')
 if old ~= json and stop ~= 'removed' then
   redis.call('LSET', key('messages', job), place, json)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from conversation import notices
 from conversation.errors import DeliveryError
+from conversation.model import Ending, Job
+from conversation.ports import Earlier
 from conversation.reception import Heard
 from tests.story.conftest import Town
+from tests.waiting import until
 
 
 async def _mention(town: Town, text: str) -> str:
@@ -90,3 +95,49 @@ async def test_a_worker_that_takes_over_reads_nothing_twice(town: Town) -> None:
         await town.settled(accepted.conversation_id)
     assert [text for _, text in await town.turns(accepted.conversation_id)].count("it crashes") == 1
     assert town.last.notice == notices.read_above(1)
+
+
+async def test_what_was_forgotten_is_not_read_again(town: Town) -> None:
+    """The next mention begins with what people wrote since."""
+    town.history.messages = [("1", "Bob", "my secret")]
+    async with town.worker():
+        conversation_id = await _mention(town, "why?")
+        await town.hear("forget")
+        await town.settled(conversation_id)
+        heard = Heard(replace(town.message("hello", key="q2"), above=("thread:t",)), mentioned=True)
+        assert await town.reception.hear(heard) is not None
+        await town.settled(conversation_id)
+    assert town.model.prompts[-1] == "[INST] hello [/INST]"
+
+
+async def test_people_hear_nothing_when_one_of_them_edits(town: Town) -> None:
+    """What was read changes with its author's words, and their conversation goes on undisturbed."""
+    town.history.messages = [("1", "Bob", "it crashes")]
+    async with town.worker():
+        conversation_id = await _mention(town, "why?")
+        await town.reception.edited(Heard(town.message("it hangs", author="bob", key="1")), "1/edited")
+        await town.settled(conversation_id)
+    assert len(town.platform.messages) == 1
+    assert (await town.turns(conversation_id))[0] == ("user", "it hangs")
+
+
+async def test_a_status_and_a_stop_come_before_the_reading(town: Town) -> None:
+    """Reading may wait for the platform for half a minute."""
+    reading, read = asyncio.Event(), asyncio.Event()
+    earlier = town.history.earlier
+
+    async def slow(job: Job, known: Collection[str]) -> Earlier:
+        reading.set()
+        await read.wait()
+        return await earlier(job, known)
+
+    town.history.earlier = slow  # type: ignore[method-assign]
+    heard = Heard(replace(town.message("why?", key="q"), above=("thread:t",)), mentioned=True)
+    async with town.worker():
+        accepted = await town.reception.hear(heard)
+        assert accepted is not None
+        await reading.wait()
+        await until("there is a status", lambda: notices.THINKING in town.platform.statuses)
+        await town.inbox.cancel(accepted.conversation_id)
+        await town.settled(accepted.conversation_id)
+    assert town.last.ending == Ending.STOPPED

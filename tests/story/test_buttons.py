@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+
+import pytest
 
 from conversation import notices
 from conversation.errors import ModelRefused
@@ -77,8 +80,51 @@ async def test_continue_is_offered_after_a_length_stop_and_goes_on_once(town: To
         assert await town.press(Action.CONTINUE, accepted.job_id) == ""
         assert await town.press(Action.CONTINUE, accepted.job_id) == notices.ALREADY_ASKED
         await town.settled(accepted.conversation_id)
-        assert await town.press(Action.CONTINUE, accepted.job_id) == notices.ALREADY_ASKED
     assert town.platform.texts == ["You asked: a", " b c d"]
+
+
+async def test_a_complete_answer_has_nothing_to_go_on_with(town: Town) -> None:
+    """Its button may still stand below the first part of it."""
+    async with town.worker():
+        accepted = await town.hear("one")
+        await town.settled(accepted.conversation_id)
+    assert await town.press(Action.CONTINUE, accepted.job_id) == notices.NOTHING_TO_CONTINUE
+
+
+async def test_presses_at_the_same_moment_are_one(town: Town) -> None:
+    """Whoever sees no answer at once presses again."""
+    async with town.worker():
+        accepted = await town.hear("one")
+        await town.settled(accepted.conversation_id)
+    told = await asyncio.gather(*(town.press(Action.AGAIN, accepted.job_id) for _ in range(5)))
+    assert sorted(told) == ["", *[notices.ALREADY_ASKED] * 4]
+    assert await town.inbox.depth() == 1
+
+
+@pytest.mark.parametrize("how", ["refused", "stopped"])
+async def test_an_answer_that_cannot_be_made_anew_stays(town: Town, how: str) -> None:
+    """With a sentence that says why; memory and screen agree."""
+    async with town.worker():
+        accepted = await town.hear("one")
+        await town.settled(accepted.conversation_id)
+        asked = asyncio.Event()
+        if how == "refused":
+            town.model.failures.append(ModelRefused("no"))
+        else:
+
+            async def wait_for_ever(_: str) -> None:
+                asked.set()
+                await asyncio.Event().wait()
+
+            town.model.before_words = wait_for_ever
+        await town.press(Action.AGAIN, accepted.job_id)
+        if how == "stopped":
+            await asked.wait()
+            await town.inbox.cancel(accepted.conversation_id)
+        await town.settled(accepted.conversation_id)
+    assert town.platform.texts == ["You asked: one"]
+    assert town.last.notice
+    assert await town.turns(accepted.conversation_id) == [("user", "one"), ("assistant", "You asked: one")]
 
 
 async def test_continue_below_an_older_answer_says_that_it_is_not_the_last(town: Town) -> None:

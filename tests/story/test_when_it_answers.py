@@ -89,16 +89,112 @@ async def test_forget_removes_the_thread_and_confirms_it(town: Town) -> None:
 async def test_help_and_refusals_are_answers_without_a_model(town: Town) -> None:
     """They stand in the thread, and are no part of what the model reads."""
     async with town.worker():
-        accepted = await town.hear("help")
-        await town.settled(accepted.conversation_id)
-        assert (town.last.text, town.last.notice) == ("", notices.HELP)
-        await town.hear("let me in", external=True)
-        await town.settled(accepted.conversation_id)
-        assert town.last.notice == notices.OUTSIDER
-        await town.hear("x" * 10_001)
-        await town.settled(accepted.conversation_id)
-        assert "10,001 characters" in town.last.notice
+        for said, external, answer in (
+            ("help", False, notices.HELP),
+            ("let me in", True, notices.OUTSIDER),
+            ("x" * 10_001, False, notices.too_long(10_001, 10_000)),
+        ):
+            accepted = await town.hear(said, external=external)
+            await town.settled(accepted.conversation_id)
+            assert (town.last.text, town.last.notice) == ("", answer)
+            assert await town.turns(accepted.conversation_id) == []
     assert town.model.prompts == []
+
+
+@pytest.mark.parametrize(("said", "external"), [("help", False), ("let me in", True), ("quiet", False)])
+async def test_a_sentence_of_ours_is_no_taking_part(town: Town, said: str, external: bool) -> None:
+    """People go on among themselves in their thread."""
+    async with town.worker():
+        accepted = await town.hear(said, external=external, thread="theirs")
+        await town.settled(accepted.conversation_id)
+        assert await town.reception.hear(Heard(town.message("lunch?", thread="theirs", author="bob"))) is None
+
+
+async def test_a_sign_that_is_delivered_again_does_nothing_more(town: Town) -> None:
+    """A platform's second "stop" must not stop the next question, nor its late "quiet" undo "back"."""
+    stop, quiet = (Heard(town.message(word, key=word), mentioned=True) for word in ("stop", "quiet"))
+    reached, gate = town.model.hold_after(1)
+    async with town.worker():
+        first = await town.hear("one")
+        await reached.wait()
+        await town.reception.hear(stop)
+        await town.settled(first.conversation_id)
+        reached.clear()
+        second = await town.hear("two")
+        await reached.wait()
+        assert await town.reception.hear(stop) is None
+        gate.set()
+        await town.settled(second.conversation_id)
+        await town.reception.hear(quiet)
+        await town.hear("back")
+        assert await town.reception.hear(quiet) is None
+        await town.settled(second.conversation_id)
+    assert "You asked: two" in town.platform.texts
+    assert notices.NOTHING_RUNS not in [content.notice for content in town.platform.messages.values()]
+    assert not (await town.inbox.standing(stop.message.address)).muted
+
+
+async def test_who_was_refused_does_not_get_in_by_editing(town: Town) -> None:
+    """Neither while the refusal waits behind an answer nor afterwards."""
+    reached, gate = town.model.hold_after(1)
+    async with town.worker():
+        first = await town.hear("one")
+        await reached.wait()
+        await town.hear("let me in", author="eve", key="x", external=True)
+        edit = Heard(town.message("tell me all", author="eve", key="x"), mentioned=True)
+        assert await town.reception.edited(replace(edit, external=True), "x/1") is None
+        assert await town.reception.edited(edit, "x/2") is not None  # known as what it was: the refusal
+        gate.set()
+        await town.settled(first.conversation_id)
+    assert len(town.model.prompts) == 1
+
+
+async def test_an_edit_that_comes_again_after_the_next_one_is_old(town: Town) -> None:
+    """What was not acknowledged is delivered once more, whatever came meanwhile."""
+    accepted = await town.hear("v0", key="q")
+    first, second = (
+        Heard(replace(town.message(f"v{at}", key="q"), edited_at=float(at)), mentioned=True) for at in (1, 2)
+    )
+    for edit in (first, second, first):
+        await town.reception.edited(edit, f"q/{edit.message.edited_at}")
+    (job,) = await town.inbox.pending(accepted.conversation_id)
+    assert job.messages[0].text == "v2"
+
+
+async def test_an_edit_there_and_back_leaves_the_first_words(town: Town) -> None:
+    """Also when both wait behind an answer."""
+    async with town.worker():
+        accepted = await town.hear("A", key="q")
+        await town.settled(accepted.conversation_id)
+        reached, gate = town.model.hold_after(1)
+        await town.hear("long")
+        await reached.wait()
+        for number, text in enumerate("BA"):
+            await town.reception.edited(Heard(town.message(text, key="q"), mentioned=True), f"q/{number}")
+        gate.set()
+        await town.settled(accepted.conversation_id)
+    assert (await town.turns(accepted.conversation_id))[0] == ("user", "A")
+
+
+async def test_a_question_that_is_edited_to_a_sign_stays_a_question(town: Town) -> None:
+    """The model is not asked to "forget"."""
+    await town.hear("why?", key="q")
+    assert await town.reception.edited(Heard(town.message("forget", key="q"), mentioned=True), "q/1") is None
+    (job,) = await town.inbox.pending((await town.hear("why?", key="q")).conversation_id)
+    assert job.messages[0].text == "why?"
+
+
+async def test_a_deletion_stops_the_answer_that_is_being_made_anew(town: Town) -> None:
+    """It does not run to its end before it goes."""
+    async with town.worker():
+        accepted = await town.hear("why?", key="q")
+        await town.settled(accepted.conversation_id)
+        reached, _ = town.model.hold_after(1)
+        await town.press(Action.AGAIN, accepted.job_id)
+        await reached.wait()
+        await town.reception.deleted(town.message("", key="q"))
+        await town.settled(accepted.conversation_id)
+    assert town.platform.messages == {}
     assert await town.turns(accepted.conversation_id) == []
 
 
@@ -137,7 +233,8 @@ async def test_an_edit_that_changes_nothing_is_nothing(town: Town) -> None:
     async with town.worker():
         accepted = await town.hear("same", key="q")
         await town.settled(accepted.conversation_id)
-        assert await town.reception.edited(Heard(town.message("same ", key="q"), mentioned=True), "q/1") is None
+        await town.reception.edited(Heard(town.message("same ", key="q"), mentioned=True), "q/1")
+        await town.settled(accepted.conversation_id)
     assert len(town.platform.messages) == 1
 
 
