@@ -28,6 +28,10 @@ app = typer.Typer(
 )
 
 
+manifests = typer.Typer(help="Print what a platform wants to know when you make the app there.", no_args_is_help=True)
+app.add_typer(manifests, name="manifest")
+
+
 def _settings(*, logs_in_file: bool) -> Settings:
     """The settings, with the logs going where they belong; for a person at a terminal, beside the data."""
     try:
@@ -88,6 +92,21 @@ def render(infill: Annotated[bool, typer.Option("--infill", help='Take {"prefix"
     work = render_infill if infill else render_dialog
     document = asyncio.run(_guarded(work(_settings(logs_in_file=False), sys.stdin.buffer.read())))
     sys.stdout.buffer.write(document + b"\n")
+
+
+@manifests.command("slack")
+def slack_manifest(
+    http: Annotated[str, typer.Option(help="This service's https address, for events over HTTP.")] = "",
+) -> None:
+    """The manifest of an internal Slack app, as JSON; with Socket Mode unless --http names an address."""
+    import json
+
+    from adapters.slack.manifest import manifest
+
+    if http and not http.startswith("https://"):
+        _fail("--http: Slack calls https addresses only, like https://corral.example.com", EXIT_USAGE)
+    document = manifest(socket_mode=False, url=http) if http else manifest(socket_mode=True)
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -22,8 +22,11 @@ class Check:
 
 
 @asynccontextmanager
-async def serve_health(host: str, port: int, checks: Mapping[str, Check]) -> AsyncIterator[int]:
-    """Serve both pages for as long as the context lasts; gives the port. OSError when it is taken."""
+async def serve_health(
+    host: str, port: int, checks: Mapping[str, Check], routes: Sequence[web.RouteDef] = ()
+) -> AsyncIterator[int]:
+    """Serve both pages, and the routes that platforms call, for as long as the context lasts; gives the port. OSError
+    when it is taken."""
 
     async def livez(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})  # the loop turned, or this would not be answered
@@ -35,7 +38,7 @@ async def serve_health(host: str, port: int, checks: Mapping[str, Check]) -> Asy
         return web.json_response({"status": status, "checks": states}, status=200 if is_ready else 503)
 
     app = web.Application()
-    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz)])
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), *routes])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -8,35 +8,14 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 
-from adapters.terminal.replies import TerminalReplies
 from bot.exits import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from bot.health import Check, serve_health
+from bot.platforms import open_platforms, refusal
 from bot.roles import Role
 from bot.settings import Settings
 from bot.wiring import build_worker, open_house, working
-from conversation.ports import ReplySink
 
 log = logging.getLogger(__name__)
-
-
-_NO_PLATFORM = """\
-No platform to listen to. Set, in the environment or in .env:
-  Slack:   SLACK_BOT_TOKEN and SLACK_APP_TOKEN (Socket Mode), or SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET (HTTP)
-  Discord: DISCORD_TOKEN
-To talk to it here: python -m bot chat. To answer what terminals ask: python -m bot run --role worker."""
-
-_NOT_YET = "This version has no {platform} listener yet: unset {variable}, or run with --role worker."
-
-
-def refusal(settings: Settings, role: Role) -> str | None:
-    """Why `run` cannot begin, in words for the operator; None when it can."""
-    if role is Role.WORKER:
-        return None
-    if settings.slack_bot_token is not None:
-        return _NOT_YET.format(platform="Slack", variable="SLACK_BOT_TOKEN")
-    if settings.discord_token is not None:
-        return _NOT_YET.format(platform="Discord", variable="DISCORD_TOKEN")
-    return _NO_PLATFORM
 
 
 async def serve(settings: Settings, role: Role) -> int:
@@ -56,19 +35,31 @@ async def serve(settings: Settings, role: Role) -> int:
         loop.add_signal_handler(number, ending.set)
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_house(settings))
-        house.model.begin()
-        sinks: dict[str, ReplySink] = {"terminal": TerminalReplies(house.screen)}
-        checks = {"store": Check(house.redis.ping), "model": Check(house.model.ready, vital=False)}
+        platforms = await stack.enter_async_context(open_platforms(settings, house, role, on_failure))
+        checks = {"store": Check(house.redis.ping)}
+        checks |= {platform.name: platform.check for platform in platforms if platform.check is not None}
+        if role is not Role.LISTENER:
+            house.model.begin()
+            checks["model"] = Check(house.model.ready, vital=False)
+        routes = [route for platform in platforms for route in platform.routes]
         try:
-            port = await stack.enter_async_context(serve_health(settings.http_host, settings.http_port, checks))
+            port = await stack.enter_async_context(serve_health(settings.http_host, settings.http_port, checks, routes))
         except OSError as error:
             sys.stderr.write(
                 f"HTTP_PORT: cannot listen on {settings.http_host}:{settings.http_port}: {error.strerror}. "
                 "Set another, or 0 for a free one.\n"
             )
             return EXIT_USAGE
-        await stack.enter_async_context(working(build_worker(house, sinks, settings.drain_seconds), on_failure))
-        log.info("ready: answering %s, health on http://%s:%d/readyz", ", ".join(sinks), settings.http_host, port)
+        if role is not Role.LISTENER:
+            sinks = {platform.name: platform.sink for platform in platforms}
+            histories = {platform.name: platform.history for platform in platforms if platform.history is not None}
+            worker = build_worker(house, sinks, settings.drain_seconds, histories=histories)
+            await stack.enter_async_context(working(worker, on_failure))
+        for platform in platforms:  # last in, first out: nothing new is heard while the worker drains
+            if platform.listening is not None:
+                await stack.enter_async_context(platform.listening())
+        names = ", ".join(platform.name for platform in platforms)
+        log.info("ready: %s, health on http://%s:%d/readyz", names, settings.http_host, port)
         await ending.wait()
         log.info("ending: no new questions, running answers have %s s", settings.drain_seconds)
     return EXIT_FAILED if failed.is_set() else EXIT_OK

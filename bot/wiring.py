@@ -16,13 +16,16 @@ from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
-from conversation.ports import ReplySink, Sampling
+from conversation.ports import History, ReplySink, Sampling
+from conversation.reception import InsidersOnly, Reception
 from conversation.worker import Worker
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
+from storage.feedback import RedisFeedback
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
+from storage.rates import RedisRates
 from storage.schema import check_schema
 from storage.screen import RedisScreen
 from storage.slots import RedisSlots
@@ -40,6 +43,8 @@ class House:
     settings: Settings
     redis: Redis
     intake: Intake
+    reception: Reception
+    rates: RedisRates
     inbox: RedisInbox
     threads: RedisThreads
     screen: RedisScreen
@@ -57,13 +62,16 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         model = ConfiguredModel(settings)
         try:
             await check_schema(redis, keys)
-            inbox = RedisInbox(redis, fast, keys)
+            inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
+            intake = Intake(inbox, settings.max_input_chars)
             yield House(
                 settings=settings,
                 redis=redis,
-                intake=Intake(inbox, settings.max_input_chars),
+                intake=intake,
+                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), InsidersOnly()),
+                rates=RedisRates(redis, keys),
                 inbox=inbox,
-                threads=RedisThreads(redis, keys),
+                threads=threads,
                 screen=RedisScreen(redis, keys),
                 model=model,
                 keys=keys,
@@ -101,7 +109,14 @@ async def _keep_alive(server: EmbeddedValkey) -> None:
             log.warning("the embedded store is down: %s", error)
 
 
-def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: float, *, frank: bool = False) -> Worker:
+def build_worker(
+    house: House,
+    sinks: Mapping[str, ReplySink],
+    drain_seconds: float,
+    *,
+    histories: Mapping[str, History] | None = None,
+    frank: bool = False,
+) -> Worker:
     """A worker for the platforms that it can write to; a `frank` one tells the people there technical reasons."""
     settings = house.settings
     queue = RedisJobs(house.redis, house.keys, lanes=tuple(sinks), lease_seconds=settings.lease_seconds)
@@ -114,7 +129,7 @@ def build_worker(house: House, sinks: Mapping[str, ReplySink], drain_seconds: fl
     )
     return Worker(
         queue,
-        Manager(house.threads, queue, house.model, sinks, manners, slots),
+        Manager(house.threads, queue, house.model, sinks, manners, slots, histories),
         concurrency=settings.concurrency,
         max_attempts=queue.max_attempts,
         drain_seconds=drain_seconds,

@@ -62,6 +62,21 @@ async def info(home: Workspace, args: Json) -> Json:
     return {"file": home.file_payload(file), "content": (file.data or b"").decode("utf-8", "replace")}
 
 
+async def delete(home: Workspace, args: Json) -> Json:
+    """The bot deletes a file of its own; a message that showed nothing else goes too."""
+    file = home.files.get(str(args.get("file")))
+    if file is None:
+        raise SlackError("file_not_found")
+    if file.user != BOT_USER:
+        raise SlackError("cant_delete_file")
+    del home.files[file.id]
+    for message in [message for message in home.messages() if file.id in message.file_ids]:
+        message.file_ids.remove(file.id)
+        if not (message.file_ids or message.text or message.blocks or message.markdown):
+            home.remove(message)
+    return {}
+
+
 async def receive(home: Workspace, request: web.Request) -> web.StreamResponse:
     """The second step: the bytes themselves, raw or as a form."""
     file = home.files.get(request.match_info["file_id"])

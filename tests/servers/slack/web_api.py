@@ -68,6 +68,7 @@ METHODS: dict[str, Method] = {
     "conversations.open": chat.open_conversation,
     "conversations.replies": reading.replies,
     "files.completeUploadExternal": files.complete_upload,
+    "files.delete": files.delete,
     "files.getUploadURLExternal": files.get_upload_url,
     "files.info": files.info,
     "reactions.add": reading.add_reaction,

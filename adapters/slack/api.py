@@ -1,0 +1,212 @@
+"""Slack's Web API: one call, and what came of it in the conversation's own terms.
+
+- Nothing is repeated here: a repeated post is a second message. Delivery looks for the first one before it sends again.
+- Proxies: HTTPS_PROXY, HTTP_PROXY and NO_PROXY are honoured, except for this machine itself. Custom CA: SSL_CERT_FILE
+  and SSL_CERT_DIR are.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.identity import Identity
+from adapters.slack.limits import limit_of
+from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unwritable
+from conversation.pacing import RateBudget, Use, take_or_raise
+
+Reply = Mapping[str, Any]
+
+TIMEOUT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
+# When a 429 does not say how long; Slack's windows are a minute long.
+UNSAID_RETRY_SECONDS = 30.0
+
+# These take no JSON (docs.slack.dev/apis/web-api: "Posting JSON", and slack_sdk's own way of calling them).
+_FORMS = frozenset({"auth.test", "conversations.history", "conversations.info", "conversations.open"}) | frozenset(
+    {"conversations.replies", "files.getUploadURLExternal", "files.delete"}
+)
+# "Some aspect of the operation may have succeeded" (the methods' pages, on errors).
+_UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+
+_ARCHIVED = "This channel is archived."
+_NOT_IN = "I am not in this channel. Invite me with `/invite`, and ask again."
+_FORBIDDEN = "I may not write here. An admin of this workspace can change that."
+_GONE = "The message that I was to answer under is gone."
+_REMOVED = "I was removed from this workspace."
+_BARRED = {
+    "account_inactive": _REMOVED,
+    "token_revoked": _REMOVED,
+    "channel_not_found": _NOT_IN,
+    "not_in_channel": _NOT_IN,
+    "is_archived": _ARCHIVED,
+    "is_inactive": _ARCHIVED,  # chat.update's word for it
+    "invalid_thread_ts": _GONE,
+    "cannot_reply_to_message": _GONE,
+    "thread_locked": _FORBIDDEN,
+    "access_denied": _FORBIDDEN,
+    "ekm_access_denied": _FORBIDDEN,
+    "messages_tab_disabled": _FORBIDDEN,
+    "missing_scope": _FORBIDDEN,
+    "no_permission": _FORBIDDEN,
+    "not_allowed_token_type": _FORBIDDEN,
+    "restricted_action": _FORBIDDEN,
+    "restricted_action_non_threadable_channel": _FORBIDDEN,
+    "restricted_action_read_only_channel": _FORBIDDEN,
+    "restricted_action_thread_locked": _FORBIDDEN,
+    "restricted_action_thread_only_channel": _FORBIDDEN,
+    "team_access_not_granted": _FORBIDDEN,
+    "user_is_restricted": _FORBIDDEN,
+}
+
+
+class Refusal(DeliveryError):
+    """Slack said no, with a code (`"ok": false`) that leaves something to do."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}", certain=code not in _UNCERTAIN)
+        self.code = code
+
+
+class Barred(Unwritable):
+    """Slack said no, with a code that says it for the whole place."""
+
+    def __init__(self, method: str, code: str, *, user_notice: str = "") -> None:
+        super().__init__(f"{method}: {code}", user_notice=user_notice or _BARRED.get(code, _FORBIDDEN))
+        self.code = code
+
+
+class SlackApi:
+    """Calls with one bot token. Used as `async with`, or ended by `aclose`; the session is made at the first call."""
+
+    def __init__(
+        self,
+        token: str,
+        budget: RateBudget,
+        *,
+        base_url: str = AsyncWebClient.BASE_URL,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self.budget = budget
+        # Its debug lines hold people's texts, and are built for every call even when nobody reads them.
+        quiet = logging.getLogger(f"{__name__}.sdk")
+        quiet.setLevel(logging.INFO)
+        # aiohttp's own context is made when it is imported, before a program could set SSL_CERT_FILE.
+        context = ssl.create_default_context() if urlsplit(base_url).scheme == "https" else None
+        self._client = AsyncWebClient(token, base_url, ssl=context, logger=quiet, retry_handlers=[])
+        # slack_sdk would send calls to this machine through the environment's proxy too.
+        self._client.proxy = _proxy(base_url)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
+        self._me: Identity | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the session. Safe to repeat."""
+        if self._client.session is not None:
+            await self._client.session.close()
+
+    async def ask(self, team: str, method: str, *, spare: int = 0, **arguments: object) -> Reply:
+        """`call`, once the workspace's budget has room for it beside `spare` others. Raises Paced when it has none."""
+        await take_or_raise(self.budget, Use(limit_of(team, method), spare=spare))
+        return await self.call(team, method, **arguments)
+
+    async def call(self, team: str, method: str, **arguments: object) -> Reply:
+        """One call that was granted already; arguments that are None are left out. Gives the reply's body.
+
+        Raises Paced for a 429, which also pauses the method's allowance; Barred and Refusal for what Slack refuses; and
+        DeliveryError for a call without an answer, `certain` only when nothing can have been sent.
+        """
+        given = {name: value for name, value in arguments.items() if value is not None}
+        try:
+            if method in _FORMS:
+                reply = await self._web.api_call(method, params=given)
+            else:
+                reply = await self._web.api_call(method, json=given)
+        except SlackApiError as exc:
+            raise await self._refused(team, method, exc) from exc
+        except aiohttp.ClientConnectorError as exc:
+            raise DeliveryError(f"{method}: no connection: {exc}", certain=True) from exc
+        except aiohttp.ConnectionTimeoutError as exc:
+            raise DeliveryError(f"{method}: no connection in time", certain=True) from exc
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            raise DeliveryError(f"{method}: no answer: {exc!r}", certain=False) from exc
+        body: Reply = reply.data if isinstance(reply.data, dict) else {}
+        return body
+
+    async def upload(self, url: str, data: bytes) -> None:
+        """Send a file's bytes to the address that files.getUploadURLExternal gave. Raises DeliveryError."""
+        session = self._web.session
+        assert session is not None
+        try:
+            async with session.post(
+                url, data=data, ssl=self._web.ssl or True, proxy=_proxy(url), allow_redirects=False
+            ) as response:
+                if response.status != HTTPStatus.OK:
+                    raise DeliveryError(f"upload: HTTP {response.status}", certain=True)
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            # Bytes alone show nobody anything: what comes after them does.
+            raise DeliveryError(f"upload: no answer: {exc!r}", certain=True) from exc
+
+    async def me(self) -> Identity:
+        """Who this token is; asked once. Raises as `call`."""
+        if self._me is None:
+            body = await self.call("", "auth.test")
+            self._me = Identity(str(body["team_id"]), str(body["user_id"]), str(body.get("bot_id") or ""))
+        return self._me
+
+    @property
+    def _web(self) -> AsyncWebClient:
+        if self._client.session is None:
+            self._client.session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return self._client
+
+    async def _refused(self, team: str, method: str, error: SlackApiError) -> DeliveryError:
+        """What an answer means that is no success."""
+        response = error.response
+        status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
+        body = getattr(response, "data", None)
+        code = str(body.get("error") or "") if isinstance(body, dict) else ""
+        if status == HTTPStatus.TOO_MANY_REQUESTS or code in {"ratelimited", "rate_limited"}:
+            seconds = _retry_after(response.headers)
+            if method != "auth.test":
+                with suppress(StoreUnavailable):  # the pause is then known to this answer only
+                    await self.budget.pause(limit_of(team, method), seconds)
+            return Paced(f"{method}: Slack says wait for {seconds:g} s", retry_after_seconds=seconds)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or not code:
+            return DeliveryError(f"{method}: HTTP {status} {code}".rstrip(), certain=False)
+        return Barred(method, code) if code in _BARRED else Refusal(method, code)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    try:
+        return max(1.0, float(headers.get("Retry-After", UNSAID_RETRY_SECONDS)))
+    except ValueError:
+        return UNSAID_RETRY_SECONDS
+
+
+def _proxy(url: str) -> str | None:
+    """The environment's proxy for `url`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    with suppress(ValueError):
+        if ip_address(host).is_loopback:
+            return None
+    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return getproxies().get(parts.scheme) or None

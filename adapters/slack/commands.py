@@ -1,0 +1,109 @@
+"""The slash commands `/corral` and `/code`. Pure.
+
+Source: docs.slack.dev/interactivity/implementing-slash-commands. Slack delivers a command once, and refuses those of
+apps inside threads: the answer gets a thread of its own, which the writer opens.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.slack.identity import Identity
+from adapters.slack.mrkdwn import plain
+from adapters.slack.payloads import Json, Malformed, identifier, part, string
+from adapters.slack.places import address, linked
+from conversation import notices
+from conversation.model import InboundMessage
+from conversation.reception import Heard
+
+log = logging.getLogger(__name__)
+
+CORRAL, CODE = "/corral", "/code"
+ASKED_CHARS = 300  # of the question, shown above the answer
+
+HELP = (
+    f"`{CORRAL} <question>` asks me here, `{CODE} [language] <what>` asks for a snippet. "
+    f"In direct messages just write. {notices.HELP}"
+)
+CODE_USAGE = f"Tell me what to write: `{CODE} python read a CSV file`."
+ONLY_IN_THREADS = "That works inside a thread: mention me there with `{word}`."
+ANSWER_COMES = "The answer comes in a moment, in a thread here."
+NOT_KNOWN = "I do not know this command."
+NOT_READ = "I could not read this command. Please try it again."
+
+# What is said to a running answer or a thread, and a command belongs to neither.
+_OF_THREADS = frozenset({"stop", "quiet", "mute", "back", "unmute", "forget"})
+
+# What people call a language: what the model calls it.
+_NAMES = """
+    Ada Assembly Awk Bash C C# C++ Clojure COBOL CSS CUDA Dart Dockerfile Elixir Elm Erlang F# Fortran Go GraphQL Groovy
+    Haskell HTML Java JavaScript jq Julia Kotlin LaTeX Lisp Lua Makefile MATLAB Nim Nix Objective-C OCaml Pascal Perl
+    PHP PowerShell Prolog Python R Ruby Rust Scala Scheme Sed Solidity SQL Swift TCL Terraform TypeScript VBA Verilog
+    VHDL YAML Zig Zsh
+"""
+_SHORT = {"js": "JavaScript", "kt": "Kotlin", "py": "Python", "rb": "Ruby", "rs": "Rust", "ts": "TypeScript"}
+_ALIASES = {"cpp": "C++", "csharp": "C#", "golang": "Go", "ps1": "PowerShell", "sh": "Bash", "shell": "Bash"}
+_LANGUAGES = {name.lower(): name for name in _NAMES.split()} | _SHORT | _ALIASES
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what is shown to its author alone when it has been stored."""
+
+    heard: Heard
+    reply: str = ANSWER_COMES
+
+
+def translate(payload: Json, me: Identity, names: Mapping[str, str], now: float) -> Asked | str:
+    """The question that a command asks, or what its author is told instead. `now` is seconds since 1970."""
+    try:
+        return _translate(part(payload), me, names, now)
+    except Malformed as exc:
+        log.warning("a command of Slack's cannot be read: %s", exc)
+        return NOT_READ
+
+
+def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -> Asked | str:
+    command, mrkdwn = string(body, "command"), string(body, "text")
+    asked = plain(mrkdwn, names).strip()
+    word = asked.lower()
+    if command not in {CORRAL, CODE}:
+        return NOT_KNOWN
+    if word in {"help", "?"} or (command == CORRAL and not word):
+        return HELP
+    if command == CORRAL and word in _OF_THREADS:
+        return ONLY_IN_THREADS.format(word=word)
+    question = asked if command == CORRAL else code_question(asked)
+    if not question:
+        return CODE_USAGE
+    channel, user, team = identifier(body, "channel_id"), identifier(body, "user_id"), string(body, "team_id")
+    trigger = string(body, "trigger_id")
+    if not trigger:
+        raise Malformed("trigger_id is missing")
+    # The same in a replayed request: it is answered once.
+    message_id = f"command-{trigger}"
+    message = InboundMessage(
+        address=address(me, channel, message_id),
+        message_id=message_id,
+        author_id=user,
+        author_name=names.get(user, user),
+        text=question,
+        sent_at=now,
+        above=linked(mrkdwn),
+        reply_to={"command": command, "user": user, "team": team or me.team, "asked": asked[:ASKED_CHARS]},
+    )
+    return Asked(Heard(message, mentioned=True, external=not me.is_home(team)))
+
+
+def code_question(asked: str) -> str:
+    """What `/code` asks the model; "" when it does not say what to write."""
+    first, *rest = asked.split(maxsplit=1) or [""]
+    language = _LANGUAGES.get(first.lower().rstrip(":,"))
+    what = "".join(rest) if language else asked
+    if not what:
+        return ""
+    return (
+        f"Write a code snippet{f' in {language}' if language else ''}, with only a short explanation below it: {what}"
+    )

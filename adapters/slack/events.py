@@ -1,0 +1,190 @@
+"""Payloads of Slack in the conversation's words. Pure: names of people come from the caller.
+
+Sources: docs.slack.dev/reference/events/message and its subtypes, .../app_mention, .../agent_session_stopped,
+.../app_home_opened. A message that mentions us in a channel comes twice, as `app_mention` and as `message` with the
+same ts: both give the same InboundMessage.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.slack import interactions
+from adapters.slack.identity import Identity
+from adapters.slack.interactions import Shortcut
+from adapters.slack.mrkdwn import begins_with_mention, mentions, plain, without_mention
+from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
+from adapters.slack.places import address, is_dm, linked, reply_to
+from conversation.model import InboundMessage
+from conversation.reception import Heard, Person, Press
+
+log = logging.getLogger(__name__)
+
+# What people write. All other subtypes tell of joins, topics, bots and the like.
+_WRITTEN = frozenset({"", "file_share", "thread_broadcast", "me_message"})
+_SLACKBOT = "USLACKBOT"
+MAX_NAMES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A person changed the text of a message; `edit_id` names this change of it."""
+
+    heard: Heard
+    edit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A person's message is gone; only its address, id, author and `reply_to` are known."""
+
+    message: InboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A person pressed Slack's own stop button, at `at` seconds since 1970."""
+
+    person: Person
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HomeOpened:
+    """A person looks at their direct messages with us."""
+
+    user: str
+    channel: str
+
+
+News = Heard | Edited | Deleted | Press | Stopped | HomeOpened | Shortcut
+
+
+def translate(payload: object, me: Identity, names: Mapping[str, str]) -> News | None:
+    """What an event or an interaction is to us; None when it does not concern us, or is not what Slack sends."""
+    try:
+        body = part(payload)
+        match string(body, "type"):
+            case "event_callback":
+                return _event(body, me, names)
+            case "block_actions":
+                return interactions.press(body, me, names)
+            case "message_action":
+                return interactions.shortcut(body, me, names)
+    except Malformed as exc:
+        log.warning("a payload of Slack's cannot be read: %s", exc)
+    return None
+
+
+def people_in(payload: object, me: Identity) -> list[str]:
+    """Ids of the people whose names a translation of this payload shows: who acts, and who is mentioned beside us."""
+    try:
+        body = part(payload)
+        event = part(body, "event")
+        said = part(event, "message") or event
+        actor = string(said, "user") or string(part(body, "user"), "id") or string(body, "user_id")
+        mentioned = [user for user in mentions(string(said, "text") or string(body, "text")) if user != me.user]
+        return [actor, *mentioned[:MAX_NAMES]] if actor else []
+    except Malformed:
+        return []
+
+
+def _event(body: Json, me: Identity, names: Mapping[str, str]) -> News | None:
+    event, event_id = part(body, "event"), string(body, "event_id")
+    match string(event, "type"):
+        case "app_mention" | "message":
+            match string(event, "subtype"):
+                case "message_changed":
+                    return _changed(event, event_id, me, names)
+                case "message_deleted":
+                    return _deleted(event, me)
+                case _:
+                    return _heard(event, identifier(event, "channel"), event_id, me, names)
+        case "agent_session_stopped" if event.get("thread_ts") is not None:
+            where = address(me, identifier(event, "channel"), timestamp(event, "thread_ts"))
+            return Stopped(Person(where, identifier(event, "user")), float(timestamp(event, "event_ts")))
+        case "app_home_opened" if string(event, "tab") == "messages":
+            return HomeOpened(identifier(event, "user"), identifier(event, "channel"))
+    return None
+
+
+def _heard(
+    message: Json, channel: str, event_id: str, me: Identity, names: Mapping[str, str], *, told_before: bool = False
+) -> Heard | None:
+    """`told_before`: an earlier version of the message concerned us, so this one does too."""
+    if not _is_written(message, me):
+        return None
+    user, ts, thread_ts = identifier(message, "user"), timestamp(message, "ts"), timestamp_or_none(message, "thread_ts")
+    mrkdwn = string(message, "text")
+    mentioned = string(message, "type") == "app_mention" or me.user in mentions(mrkdwn)
+    direct = is_dm(channel)
+    if not (mentioned or direct or thread_ts or told_before):
+        return None  # people talk
+    text = plain(without_mention(mrkdwn, me.user), names).strip()
+    if not (text or mentioned or direct):
+        return None  # a picture, say
+    home = string(message, "user_team") or string(message, "source_team")
+    is_reply = thread_ts not in {None, ts}
+    above = linked(mrkdwn)
+    if mentioned and not direct and (is_reply or not text):
+        above = (f"thread:{thread_ts}" if is_reply else "channel", *above)
+    return Heard(
+        InboundMessage(
+            address=address(me, channel, thread_ts or ts),
+            message_id=ts,
+            author_id=user,
+            author_name=names.get(user, user),
+            text=text,
+            sent_at=float(ts),
+            above=above,
+            dedupe_keys=(f"slack:event:{event_id}",) if event_id else (),
+            reply_to=reply_to(me, channel, thread_ts or ts, user, home),
+        ),
+        mentioned=mentioned,
+        direct=direct,
+        elsewhere=begins_with_mention(mrkdwn) not in {None, me.user},
+        external=not me.is_home(home),
+    )
+
+
+def _changed(event: Json, event_id: str, me: Identity, names: Mapping[str, str]) -> News | None:
+    message, before = part(event, "message"), part(event, "previous_message")
+    if string(message, "subtype") == "tombstone":
+        return _deleted(event, me)  # so a message is deleted that has replies
+    # Slack also tells of links that got a preview, and of replies that were counted.
+    if not part(message, "edited") or string(message, "text") == string(before, "text"):
+        return None
+    was_ours = me.user in mentions(string(before, "text"))
+    heard = _heard(message, identifier(event, "channel"), event_id, me, names, told_before=was_ours)
+    if heard is None:
+        return None
+    return Edited(heard, f"{heard.message.message_id}/edited/{timestamp(part(message, 'edited'), 'ts')}")
+
+
+def _deleted(event: Json, me: Identity) -> Deleted | None:
+    before, channel = part(event, "previous_message"), identifier(event, "channel")
+    if not _is_written(before, me):
+        return None
+    user, ts, thread_ts = identifier(before, "user"), timestamp(before, "ts"), timestamp_or_none(before, "thread_ts")
+    if not (thread_ts or is_dm(channel) or me.user in mentions(string(before, "text"))):
+        return None
+    return Deleted(
+        InboundMessage(
+            address=address(me, channel, thread_ts or ts),
+            message_id=ts,
+            author_id=user,
+            author_name=user,
+            text="",
+            sent_at=float(ts),
+            reply_to=reply_to(me, channel, thread_ts or ts, user, string(before, "user_team")),
+        )
+    )
+
+
+def _is_written(message: Json, me: Identity) -> bool:
+    """Whether a person wrote it, and no bot, be it us."""
+    if string(message, "subtype") not in _WRITTEN or message.get("bot_id") or message.get("bot_profile"):
+        return False
+    return string(message, "user") not in {"", me.user, _SLACKBOT}

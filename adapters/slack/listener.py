@@ -1,0 +1,151 @@
+"""Listens to a workspace: over Socket Mode, or to the requests that `http_events.routes` gives to `app`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+import aiohttp
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.slack.asides import Asides
+from adapters.slack.background import Background
+from adapters.slack.home import Home
+from adapters.slack.identity import CALL_SECONDS, SlackAccess, SlackRefused, web_client, who_am_i
+from adapters.slack.people import People
+from adapters.slack.receiving import Receiving
+from adapters.slack.socket_mode import PING_SECONDS, SocketMode
+from conversation.errors import CorralError
+from conversation.reception import Reception
+
+log = logging.getLogger(__name__)
+
+# How long the start waits for Slack before it goes on without.
+CONTACT_SECONDS = 10.0
+# How long a sentence to a person that is on its way keeps the end waiting.
+PARTING_SECONDS = 1.0
+
+
+class SlackListener:
+    """Listens for as long as the context lasts; at its end nothing more is taken in first of all.
+
+    Entering raises SlackRefused when Slack refuses a token. While Slack is away it goes on without it and keeps trying;
+    `on_refused` is told when a token turns out to be refused then, or later.
+    """
+
+    def __init__(
+        self,
+        access: SlackAccess,
+        reception: Reception,
+        *,
+        on_refused: Callable[[SlackRefused], object] = lambda _: None,
+        contact_seconds: float = CONTACT_SECONDS,
+        ping_seconds: float = PING_SECONDS,
+    ) -> None:
+        self._access, self._reception, self._on_refused = access, reception, on_refused
+        self._contact_seconds, self._ping_seconds = contact_seconds, ping_seconds
+        self._stack = AsyncExitStack()
+        self._contacted = asyncio.Event()
+        self._socket: SocketMode | None = None
+        self._receiving: Receiving | None = None
+        self.people: People
+        self.app: AsyncApp
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def ready(self) -> None:
+        """For the health page. Raises CorralError, which says what is missing, while Slack cannot reach us."""
+        if self._receiving is None or self._receiving.me is None:
+            raise CorralError("Slack has not answered yet")
+        if self._access.app_token and not (self._socket is not None and self._socket.is_connected):
+            raise CorralError("there is no socket to Slack")
+
+    async def _begin(self) -> None:
+        session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
+        await self._stack.enter_async_context(session)
+        client, background = web_client(self._access, session), Background()
+        self.people = People(client)
+        self._stack.push_async_callback(self.people.aclose)
+        self._stack.push_async_callback(background.aclose, PARTING_SECONDS)
+        asides = Asides(client, background)
+        self._receiving = receiving = Receiving(self._reception, self.people, Home(client), asides, background)
+        self.app = _bolt(client, self._access.signing_secret, receiving)
+        contact = asyncio.create_task(self._keep_contact(client, session, receiving), name="contact with Slack")
+        self._stack.push_async_callback(_end, contact)
+        await self._first_contact(contact)
+
+    async def _keep_contact(self, client: AsyncWebClient, session: aiohttp.ClientSession, receiving: Receiving) -> None:
+        """Does not end with Socket Mode. Raises SlackRefused."""
+        receiving.me = await who_am_i(client)
+        if not self._access.app_token:
+            self._contacted.set()
+            return
+        socket = SocketMode(self.app, client, session, self._access.app_token, ping_seconds=self._ping_seconds)
+        async with socket:
+            self._socket = socket
+            await socket.until_connected()
+            self._contacted.set()
+            await socket.until_refused()
+
+    async def _first_contact(self, contact: asyncio.Task[None]) -> None:
+        contacted = asyncio.create_task(self._contacted.wait(), name="first contact with Slack")
+        try:
+            await asyncio.wait({contact, contacted}, timeout=self._contact_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            contacted.cancel()
+        if contact.done():
+            contact.result()
+        elif not self._contacted.is_set():
+            log.warning("Slack does not answer yet; it is asked again and again")
+        contact.add_done_callback(self._report)
+
+    def _report(self, contact: asyncio.Task[None]) -> None:
+        if contact.cancelled() or (error := contact.exception()) is None:
+            return
+        log.error("listening to Slack ended: %s", error, exc_info=None if isinstance(error, SlackRefused) else error)
+        if isinstance(error, SlackRefused):
+            self._on_refused(error)
+
+
+def _bolt(client: AsyncWebClient, signing_secret: str, receiving: Receiving) -> AsyncApp:
+    bolt_log = logging.getLogger(f"{__name__}.bolt")
+    # Below this Bolt logs what people wrote.
+    bolt_log.setLevel(logging.ERROR)
+
+    async def store_first(req: AsyncBoltRequest, next_: Callable[[], Awaitable[Any]]) -> BoltResponse | None:
+        if req.body.get("type") == "url_verification":
+            await next_()
+            return None
+        return await receiving.receive(req.body)
+
+    # It answers by itself and no listener follows: Bolt acknowledges an event before it runs listeners, which are
+    # tasks that nobody keeps. It comes before Bolt's authorisation, which asks Slack who we are at the first event
+    # and acknowledges that event when Slack does not tell.
+    return AsyncApp(
+        logger=bolt_log,
+        name="corral",
+        client=client,
+        signing_secret=signing_secret,
+        before_authorize=store_first,
+        ssl_check_enabled=False,
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

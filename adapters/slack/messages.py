@@ -1,0 +1,128 @@
+"""Answers as ordinary messages: posted once, then updated as a whole (chat.postMessage, chat.update).
+
+The way for what no stream can do, and the only one once a stream is over. Every message that is not finished keeps one
+update free for its end.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from adapters.slack.api import Barred, Refusal, Reply, SlackApi
+from adapters.slack.destination import Destination
+from adapters.slack.limits import limit_of, posts_in
+from adapters.slack.pace import Pace
+from adapters.slack.recent import Recent
+from adapters.slack.rendering import ANSWER, metadata, notification, whole
+from conversation.errors import DeliveryError, Paced
+from conversation.pacing import Use, take_or_raise
+from conversation.ports import Content
+
+log = logging.getLogger(__name__)
+
+# An answer waits longer only while it stands in line; then its next edit keeps its end free anew.
+HOLD_SECONDS = 360.0
+PAUSE_SECONDS = 1.0
+# Updates that growing texts leave to the ends of streams that broke off, and of messages that were taken over.
+SPARE_FOR_ENDS = 15
+
+
+class Messages:
+    """What this process writes with chat.update. `key` is the segment's."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+        self._gone = Recent()  # messages that somebody deleted
+        self.pace = Pace(limit_of("", "chat.update"), PAUSE_SECONDS)
+
+    async def post(self, at: Destination, key: str, content: Content) -> str:
+        """Send it; gives the ts. Raises DeliveryError."""
+        update = limit_of(at.team, "chat.update")
+        uses = [Use(posts_in(at.team, at.channel)), Use(limit_of(at.team, "chat.postMessage"))]
+        if not content.final:
+            uses.append(Use(update, hold=key, hold_seconds=HOLD_SECONDS))
+        await take_or_raise(self._api.budget, *uses)
+        try:
+            reply = await self._api.call(
+                at.team,
+                "chat.postMessage",
+                channel=at.channel,
+                thread_ts=at.thread_ts,
+                blocks=whole(content),
+                text=notification(content),
+                metadata=metadata(ANSWER, key),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except DeliveryError as error:
+            if error.certain and not content.final:
+                await self._api.budget.release(update, key)
+            raise
+        ts = str(reply["ts"])
+        if _is_astray(reply):
+            await self._take_back(at, ts)
+            raise Barred("chat.postMessage", "invalid_thread_ts")
+        if not content.final:
+            self.pace.wrote(key)
+        return ts
+
+    async def update(self, at: Destination, key: str, ts: str, content: Content) -> None:
+        """Put `content` in its place; nothing happens when somebody deleted it. Raises DeliveryError."""
+        if ts in self._gone:
+            return
+        allowance = limit_of(at.team, "chat.update")
+        if content.final:
+            await take_or_raise(self._api.budget, Use(allowance, hold=key))
+        else:
+            self.pace.check(key)
+            grant = await self._api.budget.take(
+                Use(allowance, spare=SPARE_FOR_ENDS), Use(allowance, hold=key, hold_seconds=HOLD_SECONDS)
+            )
+            self.pace.note(grant)
+            if grant.wait_seconds > 0:
+                raise Paced("no update is left", retry_after_seconds=grant.wait_seconds)
+        try:
+            await self._api.call(
+                at.team,
+                "chat.update",
+                channel=at.channel,
+                ts=ts,
+                blocks=whole(content),
+                text=notification(content),
+                metadata=metadata(ANSWER, key),
+            )
+        except Refusal as error:
+            if error.code != "message_not_found":
+                raise
+            self._gone.add(ts)
+            await self.forget(at, key)
+            return
+        if content.final:
+            self.pace.end(key)
+        else:
+            self.pace.wrote(key)
+
+    async def delete(self, at: Destination, ts: str) -> None:
+        """Take it away. Safe to repeat. Raises DeliveryError."""
+        try:
+            await self._api.ask(at.team, "chat.delete", channel=at.channel, ts=ts)
+        except Refusal as error:
+            if error.code != "message_not_found":
+                raise
+
+    async def forget(self, at: Destination, key: str) -> None:
+        """It is not written any more. Safe to repeat. Raises StoreUnavailable."""
+        self.pace.end(key)
+        await self._api.budget.release(limit_of(at.team, "chat.update"), key)
+
+    async def _take_back(self, at: Destination, ts: str) -> None:
+        try:
+            await self.delete(at, ts)
+        except DeliveryError as error:
+            log.warning("an answer without a thread stays in the channel: %s", error)
+
+
+def _is_astray(reply: Reply) -> bool:
+    """Under a root that was deleted meanwhile Slack posts at the top level, and says nothing (slack-go/slack#1571)."""
+    message = reply.get("message")
+    return isinstance(message, dict) and "thread_ts" not in message

@@ -1,0 +1,149 @@
+"""One payload of Slack's, on its way in: understood, stored, and only then acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from slack_bolt.response import BoltResponse
+
+from adapters.slack import commands, events
+from adapters.slack.asides import Asides
+from adapters.slack.background import Background
+from adapters.slack.commands import Asked
+from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped
+from adapters.slack.home import Home
+from adapters.slack.identity import Identity
+from adapters.slack.interactions import Shortcut
+from adapters.slack.order import InOrder
+from adapters.slack.people import People
+from conversation.errors import QueueFull, Refused, StoreUnavailable
+from conversation.model import InboundMessage
+from conversation.reception import Heard, Press, Reception
+
+log = logging.getLogger(__name__)
+
+# Slack waits three seconds for the acknowledgement, and calls back at once when there is none.
+STORE_SECONDS = 2.5
+# Slack brings a stop again that was not acknowledged. By then the person may have asked the next question.
+STOP_SECONDS = 20.0
+
+
+class Receiving:
+    """Answers each payload as Slack is to be answered: 200 is the acknowledgement; with any other status Slack brings
+    an event again. `me` is to be set before anything can be taken in."""
+
+    def __init__(
+        self, reception: Reception, people: People, home: Home, asides: Asides, background: Background
+    ) -> None:
+        self._reception, self._people, self._home = reception, people, home
+        self._asides, self._background = asides, background
+        self._order = InOrder()
+        self.me: Identity | None = None
+
+    async def receive(self, payload: dict[str, Any]) -> BoltResponse:
+        """Have it stored. Raises nothing that is foreseen."""
+        if self.me is None:
+            return _not_now()
+        if isinstance(payload.get("command"), str):
+            return await self._command(payload, self.me)
+        news = events.translate(payload, self.me, {})
+        if news is None:
+            return _acknowledged()  # most of what people do does not concern us
+        try:
+            await _in_time(self._in_order(news, payload, self.me))
+        except StoreUnavailable as error:
+            log.warning("Slack's %s was not stored: %s", type(news).__name__, error)
+            return self._not_stored(news, error)
+        except QueueFull as error:
+            if isinstance(news, Deleted):
+                return _not_now()  # what was deleted must go
+            self._tell(news, error.user_notice)
+        return _acknowledged()
+
+    async def _command(self, payload: dict[str, Any], me: Identity) -> BoltResponse:
+        """Slack brings a command once: its author is told when it is lost."""
+        names = await self._people.names(events.people_in(payload, me))
+        asked = commands.translate(payload, me, names, time.time())
+        if not isinstance(asked, Asked):
+            return _acknowledged(asked)
+        try:
+            await _in_time(self._reception.hear(asked.heard))
+        except (StoreUnavailable, Refused) as error:
+            log.warning("Slack's command was not stored: %s", error)
+            return _acknowledged(error.user_notice)
+        return _acknowledged(asked.reply)
+
+    async def _in_order(self, news: News, payload: dict[str, Any], me: Identity) -> None:
+        message = _message(news)
+        if message is None:
+            await self._take(news)
+            return
+        async with self._order.turn(message.address):
+            names = {} if isinstance(news, Deleted) else await self._people.names(events.people_in(payload, me))
+            await self._take((events.translate(payload, me, names) if names else None) or news)
+
+    async def _take(self, news: News) -> None:
+        match news:
+            case Heard() | Shortcut():
+                await self._reception.hear(news.heard if isinstance(news, Shortcut) else news)
+            case Edited():
+                await self._reception.edited(news.heard, news.edit_id)
+            case Deleted():
+                await self._reception.deleted(news.message)
+            case Press():
+                self._tell(news, await self._reception.pressed(news))
+            case Stopped():
+                if time.time() - news.at < STOP_SECONDS:
+                    await self._reception.stop(news.person)
+            case HomeOpened():
+                self._background.start(self._home.greet(news), "suggest prompts")
+
+    def _not_stored(self, news: News, error: StoreUnavailable) -> BoltResponse:
+        if isinstance(news, Press | Shortcut):  # Slack brings these once
+            self._tell(news, error.user_notice)
+            return _acknowledged()
+        if isinstance(news, Heard) and news.is_ours and not news.external:
+            self._asides.promise(news.message)
+        return _not_now()
+
+    def _tell(self, news: News, sentence: str) -> None:
+        if isinstance(news, Press):
+            where = news.person.address
+            self._asides.tell(where.channel, news.person.id, where.thread, sentence)
+        elif (message := _message(news)) is not None:
+            where = message.address
+            # Below a message that has no answers nobody looks.
+            thread_ts = None if message.message_id.partition("/")[0] == where.thread else where.thread
+            self._asides.tell(where.channel, message.author_id, thread_ts, sentence)
+
+
+def _message(news: News) -> InboundMessage | None:
+    """The message that it is about, which has its place among others."""
+    match news:
+        case Heard() | Deleted():
+            return news.message
+        case Edited() | Shortcut():
+            return news.heard.message
+    return None
+
+
+async def _in_time(storing: Awaitable[object]) -> None:
+    """Raises StoreUnavailable before Slack gives up. What is stored all the same is recognised when it comes again."""
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            await storing
+    except TimeoutError as exc:
+        raise StoreUnavailable(f"the store took longer than {STORE_SECONDS} s") from exc
+
+
+def _acknowledged(text: str = "") -> BoltResponse:
+    """With a text it is shown to the author of a command alone."""
+    return BoltResponse(status=200, body={"response_type": "ephemeral", "text": text} if text else "")
+
+
+def _not_now() -> BoltResponse:
+    return BoltResponse(status=503, body="")

@@ -1,0 +1,63 @@
+"""What a Content is in Slack: blocks, the text of notifications, and what may be streamed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.slack.blocks import Button, blocks, fallback
+from adapters.slack.formatting import stable, to_slack
+from conversation.model import Action, Offer
+from conversation.ports import Content
+
+# What a message of ours is: a part of an answer, what one stands under, a remark beside it.
+ANSWER, ROOT, ASIDE = "corral_answer", "corral_root", "corral_aside"
+OPINION_ACTION = "corral:feedback"
+
+
+def metadata(event_type: str, key: str) -> dict[str, Any]:
+    """What our messages carry where only programs see it, and `key_in` reads back
+    (docs.slack.dev/messaging/message-metadata)."""
+    return {"event_type": event_type, "event_payload": {"key": key}}
+
+
+def key_in(message: Any, event_type: str) -> str:
+    """The key that one of our messages carries; "" for none."""
+    carried = message.get("metadata") or {}
+    if carried.get("event_type") != event_type:
+        return ""
+    return str((carried.get("event_payload") or {}).get("key") or "")
+
+
+def whole(content: Content) -> list[dict[str, Any]]:
+    """The blocks of a message. A notice without any text is the text."""
+    text, notice = (content.text, content.notice) if content.text.strip() else (content.notice, "")
+    return _blocks(text, notice, content.offers)
+
+
+def below(content: Content) -> list[dict[str, Any]]:
+    """The blocks that end a stream, below its text."""
+    return _blocks("", content.notice, content.offers)
+
+
+def notification(content: Content) -> str:
+    """What the message is where no blocks are shown."""
+    return fallback(content.text if content.text.strip() else content.notice)
+
+
+def streamable(content: Content) -> str:
+    """The beginning of what the message will show that surely stays; no white space at its end, which the end of a
+    message takes away."""
+    if content.final:
+        return to_slack(content.text)
+    return stable(content.text.removesuffix(content.closer)).rstrip()
+
+
+def _blocks(text: str, notice: str, offers: Sequence[Offer]) -> list[dict[str, Any]]:
+    by_action = {offer.action: offer for offer in offers}
+    feedback = None
+    if Action.GOOD in by_action and Action.BAD in by_action:
+        good, bad = by_action.pop(Action.GOOD), by_action.pop(Action.BAD)
+        feedback = (OPINION_ACTION, f"good:{good.target}", f"bad:{bad.target}")
+    buttons = [Button(f"corral:{offer.action}", offer.label, offer.target) for offer in by_action.values()]
+    return blocks(text, notice, buttons, feedback)

@@ -1,0 +1,104 @@
+"""The message that an answer to a slash command stands under, and what is told to a person alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from adapters.slack.api import Barred, SlackApi
+from adapters.slack.blocks import blocks, escape, fallback
+from adapters.slack.destination import destination_of, question_ts
+from adapters.slack.limits import limit_of, posts_in
+from adapters.slack.rendering import ROOT, key_in, metadata
+from adapters.slack.threads import top_level
+from conversation.errors import CorralError, Paced
+from conversation.model import Job, ThreadId
+from conversation.pacing import Use, take_or_raise
+
+log = logging.getLogger(__name__)
+
+QUOTED_CHARACTERS = 300
+RETRY_SECONDS, TELL_SECONDS = 1.0, 30.0
+_NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
+
+
+async def open_root(api: SlackApi, job: Job, *, look: bool) -> tuple[str, ThreadId]:
+    """Post the message that shows what was asked; where we are not, among ourselves with the person. See
+    OpensPlaces.open."""
+    message = job.messages[0]
+    channel, team = message.address.channel, message.address.tenant
+    try:
+        ts = await _root_in(api, job, team, channel, look=look)
+        return ts, ThreadId("slack", team, channel, ts)
+    except Barred as error:
+        if error.code not in _NOT_THERE:
+            raise
+    direct = await _direct_messages(api, team, destination_of(job).person)
+    ts = await _root_in(api, job, team, direct, look=look)
+    return f"{direct}/{ts}", ThreadId("slack", team, direct, ts)
+
+
+async def tell(api: SlackApi, job: Job, text: str) -> None:
+    """See TellsPrivately.tell. Tried twice."""
+    at = destination_of(job)
+    if not at.person.startswith(("U", "W")):
+        return  # a bot has nobody who would read it
+    said = f"{escape(text, 2000)}\n{_quote(job)}".strip()
+    try:
+        async with asyncio.timeout(TELL_SECONDS):
+            try:
+                await _tell(api, at.team, at.person, said)
+            except CorralError as error:
+                log.warning("a person could not be told, yet: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                await _tell(api, at.team, at.person, said)
+    except (CorralError, TimeoutError) as error:
+        log.warning("a person could not be told: %r", error)
+
+
+async def _tell(api: SlackApi, team: str, person: str, said: str) -> None:
+    """Waits for room within the limits."""
+    while True:
+        try:
+            await _post(api, team, await _direct_messages(api, team, person), text=said)
+        except Paced as paced:
+            await asyncio.sleep(paced.retry_after_seconds or RETRY_SECONDS)
+        else:
+            return
+
+
+async def _root_in(api: SlackApi, job: Job, team: str, channel: str, *, look: bool) -> str:
+    if look and (ts := await _find(api, job, team, channel)) is not None:
+        return ts
+    message = job.messages[0]
+    name = message.author_name or "Somebody"
+    asked = message.reply_to.get("asked") or message.text
+    quoted = "\n".join(f"> {line}" for line in asked[:QUOTED_CHARACTERS].splitlines())
+    said = f"{name} asked:\n{quoted}"
+    reply = await _post(api, team, channel, blocks=blocks(said), text=fallback(said), metadata=metadata(ROOT, job.id))
+    return str(reply["ts"])
+
+
+async def _find(api: SlackApi, job: Job, team: str, channel: str) -> str | None:
+    us = (await api.me()).user
+    async for message in top_level(api, team, channel, oldest=question_ts(job)):
+        if message.get("user") == us and key_in(message, ROOT) == job.id:
+            return str(message["ts"])
+    return None
+
+
+async def _direct_messages(api: SlackApi, team: str, person: str) -> str:
+    reply = await api.ask(team, "conversations.open", users=person)
+    return str(reply["channel"]["id"])
+
+
+async def _post(api: SlackApi, team: str, channel: str, **shown: Any) -> Any:
+    await take_or_raise(api.budget, Use(posts_in(team, channel)), Use(limit_of(team, "chat.postMessage")))
+    return await api.call(team, "chat.postMessage", channel=channel, unfurl_links=False, unfurl_media=False, **shown)
+
+
+def _quote(job: Job) -> str:
+    """What was asked, in mrkdwn."""
+    asked = escape(job.messages[0].text.strip(), QUOTED_CHARACTERS)
+    return "\n".join(f"> {line}" for line in asked.splitlines())

@@ -1,0 +1,44 @@
+"""Reads what stands in a thread or channel, page by page and never without end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from adapters.slack.api import SlackApi
+
+PAGE = 200  # what Slack recommends at most (docs.slack.dev/apis/web-api/pagination)
+MAX_PAGES = 5
+
+
+async def replies(
+    api: SlackApi, team: str, channel: str, thread_ts: str, *, spare: int = 0, max_pages: int = MAX_PAGES, **bounds: Any
+) -> AsyncIterator[dict[str, Any]]:
+    """A thread's messages with their metadata, oldest first, the root always first; at most a thousand. `bounds` are
+    conversations.replies' own: oldest, latest, inclusive. Raises DeliveryError."""
+    async for message in _pages(
+        api, team, "conversations.replies", spare, max_pages, channel=channel, ts=thread_ts, **bounds
+    ):
+        yield message
+
+
+async def top_level(
+    api: SlackApi, team: str, channel: str, *, spare: int = 0, max_pages: int = MAX_PAGES, **bounds: Any
+) -> AsyncIterator[dict[str, Any]]:
+    """What stands in a channel outside of threads, newest first; else as `replies`."""
+    async for message in _pages(api, team, "conversations.history", spare, max_pages, channel=channel, **bounds):
+        yield message
+
+
+async def _pages(
+    api: SlackApi, team: str, method: str, spare: int, max_pages: int, **arguments: Any
+) -> AsyncIterator[dict[str, Any]]:
+    cursor: str | None = None
+    arguments.setdefault("limit", PAGE)
+    for _ in range(max_pages):
+        reply = await api.ask(team, method, spare=spare, cursor=cursor, include_all_metadata=True, **arguments)
+        for message in reply.get("messages") or []:
+            yield message
+        cursor = (reply.get("response_metadata") or {}).get("next_cursor") or None
+        if cursor is None:
+            return

@@ -1,0 +1,163 @@
+"""What is read of people's earlier messages, and what is not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from redis.asyncio import Redis
+
+from adapters.slack import history as history_module
+from adapters.slack.history import SlackHistory
+from adapters.slack.limits import limit_of
+from conversation.errors import DeliveryError
+from conversation.model import Job, Role
+from conversation.pacing import Use
+from tests.adapters.slack.desk import Desk, desk, ended
+from tests.servers.slack import ALICE, BOB, ELSEWHERE, GENERAL, MPIM, OTHER_BOT, PRIVATE, RANDOM, SlackServer, dm_of
+
+NAMES = {ALICE: "Alice", BOB: "Bob", OTHER_BOT: "deploybot"}
+
+
+async def name_of(user_id: str) -> str:
+    """The listener's names, in short."""
+    return NAMES.get(user_id, user_id)
+
+
+@pytest.fixture
+async def at_work(redis_client: Redis) -> AsyncIterator[Desk]:
+    """A writer, whose API the history reads with."""
+    async with SlackServer(limits=True) as slack, desk(slack, redis_client) as opened:
+        yield opened
+        assert slack.rate_limited == 0
+
+
+async def asked(at_work: Desk, *above: str, **where: str) -> Job:
+    """A question that points to earlier messages."""
+    job = await at_work.asked("Why?", **where)
+    return replace(job, messages=(replace(job.messages[0], above=above),))
+
+
+async def read(at_work: Desk, job: Job, *known: str) -> list[tuple[str, str]]:
+    """(name, text) of what the job points to."""
+    turns = await SlackHistory(at_work.api, name_of).earlier(job, {job.messages[0].message_id, *known})
+    assert all(turn.role is Role.USER and turn.message_ids == (turn.id,) for turn in turns)
+    return [(turn.author_name, turn.text) for turn in turns]
+
+
+async def test_a_thread_is_read_up_to_the_question(at_work: Desk) -> None:
+    """Oldest first, as people typed it; ours and what came later are left out."""
+    slack = at_work.slack
+    root = await slack.say("`a < b` fails for <@U0HUMAN001>", user=ALICE)
+    await slack.say("see <https://example.com|the docs> & ask", user=BOB, thread_ts=root, raw=True)
+    await slack.say("build failed", user=OTHER_BOT, thread_ts=root)
+    before = await at_work.asked(thread_ts=root)
+    await at_work.show(before, ended("An answer of ours."))
+    job = await asked(at_work, f"thread:{root}", thread_ts=root)
+    await slack.say("too late", user=BOB, thread_ts=root)
+    assert await read(at_work, job, before.messages[0].message_id) == [
+        ("Alice", "`a < b` fails for @Bob"),
+        ("Bob", "see the docs (https://example.com) & ask"),
+        ("deploybot", "build failed"),
+    ]
+
+
+async def test_of_a_long_thread_the_root_and_the_newest_are_read(
+    at_work: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page by page, and a bounded number."""
+    root = await at_work.slack.say("the root", user=BOB)
+    for number in range(410):
+        await at_work.slack.say(str(number), thread_ts=root)
+    job = await asked(at_work, f"thread:{root}", thread_ts=root)
+    texts = [text for _, text in await read(at_work, job)]
+    assert texts == ["the root", *(str(number) for number in range(211, 410))]
+    assert len(at_work.slack.calls_of("conversations.replies")) == 3
+    monkeypatch.setattr(history_module, "MAX_CHARACTERS", 10)
+    assert [text for _, text in await read(at_work, job)] == ["407", "408", "409"]
+
+
+async def test_a_bare_mention_reads_the_ten_messages_above_it(at_work: Desk) -> None:
+    """Of the channel itself, not of its threads."""
+    for number in range(12):
+        ts = await at_work.slack.say(str(number), user=BOB)
+    await at_work.slack.say("in a thread", user=BOB, thread_ts=ts)
+    await at_work.show(await at_work.asked("known", thread_ts=ts), ended("Ours."))
+    job = await asked(at_work, "channel")
+    await at_work.slack.say("too late", user=BOB)
+    assert await read(at_work, job) == [("Bob", str(number)) for number in range(2, 12)]
+    assert await read(at_work, job, ts) == [("Bob", str(number)) for number in range(2, 11)]
+
+
+async def test_what_stands_an_hour_above_is_not_meant(at_work: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare mention points to what is being talked about."""
+    monkeypatch.setattr(history_module, "ABOVE_SECONDS", -1.0)
+    await at_work.slack.say("old", user=BOB)
+    assert await read(at_work, await asked(at_work, "channel")) == []
+
+
+async def test_a_linked_message_of_a_public_channel_is_read(at_work: Desk) -> None:
+    """Also one inside a thread, and without the messages around it."""
+    slack = at_work.slack
+    before = await slack.say("before", channel=RANDOM, user=BOB)
+    top = await slack.say("at the top", channel=RANDOM, user=BOB)
+    inside = await slack.say("in a thread", channel=RANDOM, user=BOB, thread_ts=before)
+    await slack.say("after", channel=RANDOM, user=BOB, thread_ts=before)
+    job = await asked(at_work, f"link:{RANDOM}:{top}", f"link:{RANDOM}:{inside}:{before}")
+    assert await read(at_work, job) == [("Bob", "at the top"), ("Bob", "in a thread")]
+
+
+@pytest.mark.parametrize("channel", [PRIVATE, MPIM, dm_of(BOB)])
+async def test_a_link_out_of_a_private_place_is_not_read_to_others(at_work: Desk, channel: str) -> None:
+    """We may read it; those who ask here may not."""
+    secret = await at_work.slack.say("a secret", channel=channel, user=BOB)
+    with pytest.raises(DeliveryError) as error:
+        await read(at_work, await asked(at_work, f"link:{channel}:{secret}"))
+    assert error.value.user_notice == "I may not read the linked message."
+    assert [call.method for call in at_work.slack.calls] == ["conversations.info"]
+
+
+async def test_a_link_within_the_same_private_channel_is_read(at_work: Desk) -> None:
+    """Everybody there can read it."""
+    ts = await at_work.slack.say("among us", channel=PRIVATE, user=BOB)
+    job = await asked(at_work, f"link:{PRIVATE}:{ts}", channel=PRIVATE)
+    assert await read(at_work, job) == [("Bob", "among us")]
+
+
+async def test_a_link_that_cannot_be_read_takes_nothing_from_the_others(at_work: Desk) -> None:
+    """What can be read is."""
+    ts = await at_work.slack.say("here", user=BOB)
+    there = await at_work.slack.say("there", channel=ELSEWHERE, user=BOB)
+    job = await asked(at_work, f"link:{ELSEWHERE}:{there}", f"link:{GENERAL}:{ts}", "link:C0NOTHING:1.000001")
+    assert await read(at_work, job) == [("Bob", "here")]
+    with pytest.raises(DeliveryError) as error:
+        await read(at_work, await asked(at_work, f"link:{ELSEWHERE}:{there}"))
+    assert error.value.user_notice == "I may not read the linked message."
+
+
+async def test_a_slack_that_is_away_is_told_in_a_sentence(at_work: Desk) -> None:
+    """The question is answered without what stands above it."""
+    root = await at_work.slack.say("the root", user=BOB)
+    at_work.slack.fail("conversations.replies", status=503)
+    with pytest.raises(DeliveryError) as error:
+        await read(at_work, await asked(at_work, f"thread:{root}", thread_ts=root))
+    assert error.value.user_notice == "I could not read the earlier messages here."
+
+
+async def test_reading_waits_for_room_and_leaves_some_to_those_who_look_for_their_messages(
+    at_work: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for ever."""
+    root = await at_work.slack.say("the root", user=BOB)
+    job = await asked(at_work, f"thread:{root}", thread_ts=root)
+    limit = limit_of(at_work.slack.team, "conversations.replies")
+    await at_work.rates.pause(limit, 0.2)
+    assert await read(at_work, job) == [("Bob", "the root")]
+    for _ in range(limit.limit - history_module.SPARE):
+        await at_work.rates.take(Use(limit))
+    monkeypatch.setattr(history_module, "WAIT_SECONDS", 0.1)
+    with pytest.raises(DeliveryError) as error:
+        await read(at_work, job)
+    assert error.value.user_notice == "I could not read the earlier messages here."
+    assert await at_work.replies.find(job, at_work.segment(job)) is None  # it may still look
