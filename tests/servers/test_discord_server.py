@@ -8,6 +8,7 @@ import io
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -33,7 +34,7 @@ from tests.servers.discord import (
     pointed_at,
 )
 from tests.servers.discord.limits import Limits
-from tests.servers.discord.routes import EDIT, HISTORY, RESPOND, SEND, THREAD_FROM_MESSAGE
+from tests.servers.discord.routes import EDIT, HISTORY, RESPOND, SEND, THREAD_FROM_MESSAGE, TYPING
 from tests.servers.discord.tokens import BOT_TOKEN
 from tests.waiting import until
 
@@ -233,6 +234,9 @@ async def test_pings_are_those_that_really_call() -> None:
         assert server.message(some.id).pings[0].users == (BOB,)
         assert server.message(reply.id).mentions.replied == ALICE
         assert [message.id for message in server.pings] == [str(loud.id), str(some.id)]
+        await server.deny(RANDOM, "mention_everyone")
+        weak = await bot.place(RANDOM).send("@everyone")
+        assert not server.message(weak.id).pings
         await quiet.edit(content=text + "!")
         assert [message.id for message in server.pings] == [str(loud.id), str(quiet.id), str(some.id)]
 
@@ -517,6 +521,67 @@ async def test_buttons_and_forms_are_answered_or_seen_to_fail() -> None:
             await server.press(sent.id, "none")
 
 
+async def test_components_of_the_second_kind_are_read_and_bounded() -> None:
+    """Text displays are what is shown; with them there is no content, and 4000 characters are the end."""
+    async with DiscordServer() as server, running(server) as bot:
+        view = discord.ui.LayoutView(timeout=None)
+        inner = discord.ui.Container[discord.ui.LayoutView](discord.ui.TextDisplay("## Answer"))
+        button = discord.ui.Button[discord.ui.LayoutView](label="Stop", custom_id="stop")
+        inner.add_item(discord.ui.Section("text", accessory=button))
+        view.add_item(inner)
+        sent = await bot.place(GENERAL).send(view=view)
+        message = server.message(sent.id)
+        assert (message.shown, [one.label for one in message.buttons]) == ("## Answer\ntext", ["Stop"])
+        assert await code_of(sent.edit(content="x")) == (400, 50035)
+        inner.add_item(discord.ui.TextDisplay("x" * 3990))
+        assert await code_of(sent.edit(view=view)) == (400, 50035)
+        lasting = discord.ui.View(timeout=None)
+        menu = discord.ui.Select[discord.ui.View](custom_id="model", options=[discord.SelectOption(label="7b")])
+
+        async def chosen(interaction: discord.Interaction) -> None:
+            await interaction.response.send_message(f"{menu.values}", ephemeral=True)
+
+        menu.callback = chosen  # type: ignore[method-assign]
+        lasting.add_item(menu)
+        asked = await bot.place(GENERAL).send("Which?", view=lasting)
+        picked = await server.select(asked.id, "model", ["7b"], user=BOB)
+        assert server.message(picked.original or "").shown == "['7b']"
+        rows = [{"type": 1, "components": [{"type": 2, "style": 1, "custom_id": "a", "label": "A"}] * 2}]
+        route = discord.http.Route("POST", "/channels/{channel_id}/messages", channel_id=GENERAL)
+        assert await code_of(bot.http.request(route, json={"content": "x", "components": rows})) == (400, 50035)
+
+
+async def test_reactions_typing_and_members_are_told() -> None:
+    """What people show without words comes as events, and what the bot shows is kept."""
+    async with DiscordServer() as server, running(server) as bot:
+        asked = await server.mention("q")
+        await until("the question", lambda: bool(bot.heard))
+        await bot.heard[0].add_reaction("\N{EYES}")
+        assert server.message(asked).reactions == {"\N{EYES}": [BOT_USER]}
+        await bot.heard[0].remove_reaction("\N{EYES}", discord.Object(int(BOT_USER)))
+        assert server.message(asked).reactions == {}
+        async with bot.place(GENERAL).typing():
+            assert [call.channel for call in server.calls_of(TYPING)] == [GENERAL]
+        pressed = bot.wait_for("raw_reaction_add", check=lambda one: one.user_id == int(BOB), timeout=10)
+        _, reaction = await asyncio.gather(server.react(asked, "\N{THUMBS UP SIGN}", user=BOB), pressed)
+        assert (str(reaction.emoji), reaction.message_id) == ("\N{THUMBS UP SIGN}", int(asked))
+        typed = bot.wait_for("raw_typing", timeout=10)
+        _, typing = await asyncio.gather(server.start_typing(user=BOB), typed)
+        assert typing.user_id == int(BOB)
+        guild = bot.guilds[0]
+        assert (await guild.fetch_member(int(BOB))).name == "bob"
+        assert [one.name for one in await guild.query_members("bo")] == ["bob"]
+        thread = await server.open_thread("help", user=BOB)
+        await until("the thread", lambda: guild.get_thread(int(thread)) is not None)
+        known = guild.get_thread(int(thread))
+        assert known is not None
+        await known.join()
+        assert [one.id for one in await known.fetch_members()] == [int(BOB), int(BOT_USER)]
+        await known.add_user(discord.Object(int(ALICE)))
+        await known.leave()
+        assert [one.id for one in await known.fetch_members()] == [int(BOB), int(ALICE)]
+
+
 async def test_commands_are_registered_called_and_answered() -> None:
     """Deferral, edit, follow-up, a hidden answer, a form and suggestions, each as discord.py makes it."""
     async with DiscordServer() as server, running(server) as bot:
@@ -549,7 +614,20 @@ async def test_commands_are_registered_called_and_answered() -> None:
             shown.on_submit = submitted  # type: ignore[method-assign]
             await interaction.response.send_modal(shown)
 
+        model = app_commands.Group(name="model", description="Models")
+
+        @model.command(description="Choose one")
+        async def choose(interaction: discord.Interaction, name: str, whom: discord.Member) -> None:
+            await interaction.response.send_message(f"{name} for {whom.name}", ephemeral=True)
+
+        bot.tree.add_command(model, guild=discord.Object(int(GUILD)))
+        await bot.tree.sync(guild=discord.Object(int(GUILD)))
         await bot.tree.sync()
+        grouped = await server.command("model choose", {"name": "7b", "whom": BOB})
+        assert server.message(grouped.original or "").shown == "7b for bob"
+        with pytest.raises(AssertionError):
+            await server.command("model choose", {"name": "7b"}, channel=OTHER_GENERAL)
+        assert sorted(one["name"] for one in server.commands) == ["Explain", "ask", "form", "model"]
         called = await server.command("ask", {"question": "why", "file": server.add_file("a.txt", "?")})
         assert called.response_type == 5
         await until("the answers", lambda: [one.shown for one in server.bot_messages()] == ["done", "more"])
@@ -558,8 +636,8 @@ async def test_commands_are_registered_called_and_answered() -> None:
         assert (await server.autocomplete("ask", "question", "why"))[0]["name"] == "WHY"
         asked = await server.say("x = 1", channel=RANDOM)
         hidden = await server.message_menu("Explain", asked, user=BOB)
-        assert [(one.shown, one.ephemeral_for) for one in server.ephemerals] == [("x = 1", BOB)]
-        assert hidden.original == server.ephemerals[0].id
+        assert [(one.shown, one.ephemeral_for) for one in server.ephemerals[1:]] == [("x = 1", BOB)]
+        assert hidden.original == server.ephemerals[1].id
         shown = await server.command("form", channel=dm_of(ALICE))
         answered = await server.submit(shown, {"text": "typed"})
         assert server.message(answered.original or "").shown == "typed"
@@ -627,6 +705,34 @@ async def test_leaving_a_guild_and_a_channel_silences_both() -> None:
         assert isinstance(channel, discord.TextChannel)
         assert not channel.permissions_for(channel.guild.me).view_channel
         assert await code_of(bot.place(OTHER_GENERAL).send("x")) == (403, 50001)
+
+
+async def test_an_unmodified_bot_in_a_process_of_its_own_is_pointed_here(tmp_path: Path) -> None:
+    """It needs no line about this server; that it was killed leaves its session to be resumed."""
+    script = tmp_path / "bot.py"
+    script.write_text(
+        "import discord, sys\n"
+        "bot = discord.Client(intents=discord.Intents.default())\n"
+        "@bot.event\n"
+        "async def on_message(message):\n"
+        "    if message.author != bot.user:\n"
+        "        await message.reply('hi')\n"
+        "bot.run(sys.argv[1], log_handler=None)\n"
+    )
+    async with DiscordServer() as server:
+        command = ["-m", "tests.servers.discord.pointed", server.url, str(script), server.bot_token]
+        process = await asyncio.create_subprocess_exec(sys.executable, *command)
+        try:
+            await until("connected", lambda: server.connected == 1, deadline_seconds=30)
+            await server.mention("hello")
+            await until("the answer", lambda: [one.shown for one in server.bot_messages()] == ["hi"])
+        finally:
+            process.kill()
+            await asyncio.wait_for(process.wait(), 10)
+        await until("gone", lambda: server.connected == 0)
+        await server.mention("are you there?")
+        (session,) = server.gateway.sessions.values()
+        assert [one.session for one in server.events_of("MESSAGE_CREATE")][-1] == session.id
 
 
 async def test_it_runs_as_a_process_and_is_driven_over_http() -> None:

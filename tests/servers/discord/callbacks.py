@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tests.servers.discord import chat
 from tests.servers.discord.calls import Call
 from tests.servers.discord.cast import BOT_USER, Json
+from tests.servers.discord.composing import compose, revise
 from tests.servers.discord.errors import DiscordError, invalid_form, unknown_message
 from tests.servers.discord.home import Home
 from tests.servers.discord.interaction import (
@@ -52,7 +52,7 @@ async def follow_up(home: Home, call: Call) -> Json:
     interaction = _alive(home, call)
     waiting = _original(home, interaction)
     if waiting is not None and waiting.loading:
-        chat.revise(home, waiting, call, body={name: call.body[name] for name in call.body if name != "flags"})
+        revise(home, waiting, call, body={name: call.body[name] for name in call.body if name != "flags"})
         return home.payload(waiting)
     message = _compose(home, call, interaction, call.body)
     interaction.followups.append(message.id)
@@ -66,7 +66,7 @@ async def get(home: Home, call: Call) -> Json:
 
 async def edit(home: Home, call: Call) -> Json:
     message = _message(home, call)
-    chat.revise(home, message, call)
+    revise(home, message, call)
     return home.payload(message)
 
 
@@ -89,7 +89,7 @@ def _carry_out(home: Home, call: Call, interaction: Interaction, kind: int, data
         interaction.original = interaction.message
         message = _existing(home, interaction)
         if kind == UPDATE:
-            chat.revise(home, message, call, body=data)
+            revise(home, message, call, body=data)
         return message
     if kind == CHOICES:
         if len(data.get("choices") or []) > 25:
@@ -120,7 +120,7 @@ def _reply(home: Home, call: Call, interaction: Interaction, kind: int, data: Js
 def _compose(home: Home, call: Call, interaction: Interaction, body: Json) -> Message:
     hidden = bool((body.get("flags") or 0) & EPHEMERAL)
     whom = interaction.user if hidden else None
-    return chat.compose(home, interaction.channel, call, body, interaction=interaction.id, ephemeral_for=whom)
+    return compose(home, interaction.channel, call, body, interaction=interaction.id, ephemeral_for=whom)
 
 
 def _own(home: Home, interaction: Interaction, hidden: bool) -> Message:
@@ -131,8 +131,7 @@ def _own(home: Home, interaction: Interaction, hidden: bool) -> Message:
 
 
 def _alive(home: Home, call: Call) -> Interaction:
-    token = call.params["webhook_token"]
-    found = next((one for one in home.interactions.values() if one.token == token), None)
+    found = home.tokens.get(call.params["webhook_token"])
     if found is None:
         raise DiscordError(404, 10015, "Unknown Webhook")
     if time.time() - found.at > home.token_seconds:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.servers.discord.cast import Json
 
@@ -39,7 +38,6 @@ class Call:
     seconds: float = 0.0
     retry_after: float | None = None
     message: str | None = None
-    result: Any = field(default=None, repr=False)
 
     @property
     def channel(self) -> str:

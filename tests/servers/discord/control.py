@@ -31,9 +31,10 @@ class ControlledDiscord(DiscordServer):
     """A DiscordServer that is driven over HTTP.
 
     `POST /_ctl/ACT` takes the act's arguments as a JSON object (`args` in it: a list of those without a name) and
-    answers `{"result": ...}`: an id, or for presses and commands the interaction. `POST /_ctl/set` takes latency and
-    limits. `GET /_ctl/state` tells what happened; with `?channel=` of one channel or thread only, with `?history=1`
-    with every state of each message, with `?events=0` without the events.
+    answers `{"result": ...}`: an id, or for presses and commands the interaction. `POST /_ctl/set` takes latency,
+    limits, per_second and per_window ({route: [calls, seconds]}). `GET /_ctl/state` tells what happened; with
+    `?channel=` of one channel or thread only, with `?history=1` with every state of each message, with `?events=0`
+    without the events.
     """
 
     def routes(self) -> list[web.RouteDef]:
@@ -63,7 +64,10 @@ class ControlledDiscord(DiscordServer):
         if "latency" in wanted:
             self.api.latency = float(wanted["latency"])
         if "limits" in wanted:
-            self.api.limits = Limits() if wanted["limits"] else None
+            self.api.limits = Limits(int(wanted.get("per_second", 50))) if wanted["limits"] else None
+        if self.api.limits is not None:
+            for route, (calls, seconds) in wanted.get("per_window", {}).items():
+                self.api.limits.per_window[route] = (calls, seconds)
         return web.json_response({"result": None})
 
     async def _state(self, request: web.Request) -> web.StreamResponse:

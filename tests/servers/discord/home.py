@@ -52,6 +52,7 @@ class Home:
         self.ephemerals: dict[str, Message] = {}
         self.commands: dict[str, Json] = {}
         self.interactions: dict[str, Interaction] = {}
+        self.tokens: dict[str, Interaction] = {}
         self.nonces: dict[str, Message] = {}  # the bot's latest message with each
         self.reads_content = True  # whether the application was granted the message content intent
         self.unreachable: set[str] = set()  # people who take no direct messages

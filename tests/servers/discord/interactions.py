@@ -93,7 +93,7 @@ class Interactions:
         made = Interaction(
             self.home.snowflakes.next(), uuid.uuid4().hex, kind, name, user, channel, place.guild, message
         )
-        self.home.interactions[made.id] = made
+        self.home.interactions[made.id] = self.home.tokens[made.token] = made
         self.home.announce("INTERACTION_CREATE", self._payload(made, data), place.guild)
         try:
             async with asyncio.timeout(self.home.ack_seconds):

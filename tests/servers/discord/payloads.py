@@ -83,7 +83,7 @@ def member_payload(user: Json) -> Json:
 
 def channel_payload(channel: Channel, users: dict[str, Json], channels: Iterable[Channel] = ()) -> Json:
     """A channel or thread of any kind. `channels` gives its place among the others."""
-    last = max(channel.messages, key=int, default=None)
+    last = next(reversed(channel.messages), None)
     shown: Json = {"id": channel.id, "type": channel.type, "last_message_id": last, "flags": 0}
     if channel.type == DM:
         assert channel.recipient is not None

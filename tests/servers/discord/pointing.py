@@ -1,12 +1,7 @@
-"""Pointing an unmodified discord.py at a local Discord: three class attributes, and no behaviour of it is replaced.
-
-`python -m tests.servers.discord.pointing http://127.0.0.1:PORT bot.py ARGS` runs any bot so, for comparisons.
-"""
+"""Pointing an unmodified discord.py at a local Discord: three class attributes, and no behaviour of it is replaced."""
 
 from __future__ import annotations
 
-import runpy
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,9 +32,3 @@ def pointed_at(url: str) -> Iterator[None]:
         yield
     finally:
         Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY, Asset.BASE = before
-
-
-if __name__ == "__main__":
-    point_discord_at(sys.argv[1])
-    sys.argv = sys.argv[2:]
-    runpy.run_path(sys.argv[0], run_name="__main__")

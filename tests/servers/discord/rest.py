@@ -72,7 +72,6 @@ class RestApi:
             call.status, call.code, call.retry_after = refusal.status, refusal.code, refusal.retry_after
             if refusal.retry_after is not None:
                 body["retry_after"] = refusal.retry_after
-        call.result = body
         if isinstance(body, dict):
             call.message = _message_of(body)
         if fault is not None and fault.kind == "lose" and request.transport is not None:

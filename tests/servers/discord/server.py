@@ -11,7 +11,8 @@ from aiohttp import web
 from tests.servers.discord import files
 from tests.servers.discord.calls import Call
 from tests.servers.discord.cast import APP, BOT_USER, Channel, Id, Json
-from tests.servers.discord.gateway import RESUME_PATH, Gateway, Handshake
+from tests.servers.discord.gateway import Gateway
+from tests.servers.discord.handshakes import RESUME_PATH, Handshake
 from tests.servers.discord.home import Home
 from tests.servers.discord.intents import MESSAGE_CONTENT, PRIVILEGED
 from tests.servers.discord.interaction import Interaction
@@ -167,8 +168,8 @@ class DiscordServer(People):
 
     @property
     def connected(self) -> int:
-        """How many sockets have a session."""
-        return sum(connection.session is not None for connection in self.gateway.connections)
+        """How many sessions have a socket."""
+        return sum(session.send is not None for session in self.gateway.sessions.values())
 
     # Life
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.servers.discord import chat
 from tests.servers.discord.calls import Call
 from tests.servers.discord.cast import (
     BOT_USER,
@@ -16,6 +15,7 @@ from tests.servers.discord.cast import (
     Json,
     Thread,
 )
+from tests.servers.discord.composing import compose
 from tests.servers.discord.errors import DiscordError, invalid_form, missing_permissions, thread_is_archived
 from tests.servers.discord.home import Home
 from tests.servers.discord.messages import THREAD_CREATED, THREAD_STARTER, Message
@@ -49,7 +49,7 @@ async def _start_post(home: Home, call: Call, parent: Channel) -> Json:
     body = call.body.get("message")
     if not isinstance(body, dict):
         raise invalid_form("message", "BASE_TYPE_REQUIRED", "This field is required")
-    message = chat.compose(home, parent.id, call, body)
+    message = compose(home, parent.id, call, body)
     tags = [str(tag) for tag in call.body.get("applied_tags") or []]
     made = open_thread(home, parent, _name(call), BOT_USER, thread_id=message.id, tags=tags, minutes=_minutes(call))
     message.channel = made.id
