@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
@@ -16,12 +15,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from conversation.errors import CorralError
+from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
 
 SLACK_API_URL = "https://slack.com/api/"
 CALL_SECONDS = 10
-SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 # What no waiting mends (docs.slack.dev/reference/methods/auth.test, .../apps.connections.open).
 _FOR_GOOD = frozenset(
@@ -131,14 +130,6 @@ async def persistently(call: Callable[[], Awaitable[object]], refused: str) -> M
         log.warning("Slack is away (%s); asking again in %.0f s", why, pause)
         await asyncio.sleep(pause)
     raise AssertionError("the waits never end")
-
-
-def growing_waits() -> Iterator[float]:
-    """Seconds between tries, for ever; random, so that replicas do not come back all at once."""
-    wait = SHORTEST_WAIT_SECONDS
-    while True:
-        yield wait * random.uniform(0.5, 1.0)
-        wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
 
 def error_code(error: SlackApiError) -> str:

@@ -15,12 +15,12 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.asides import Asides
-from adapters.slack.background import Background
 from adapters.slack.home import Home
 from adapters.slack.identity import CALL_SECONDS, SlackAccess, SlackRefused, web_client, who_am_i
 from adapters.slack.people import People
 from adapters.slack.receiving import Receiving
 from adapters.slack.socket_mode import PING_SECONDS, SocketMode
+from conversation.background import Background
 from conversation.errors import CorralError
 from conversation.reception import Reception
 
