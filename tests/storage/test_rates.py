@@ -137,6 +137,13 @@ class TestCalls:
             await asyncio.sleep(0.005)
         assert time.monotonic() - begun >= 0.5
 
+    async def test_an_allowance_may_have_a_margin_of_its_own(self, redis_client: Redis) -> None:
+        """One for two seconds, on top of a second, would waste most of a limit."""
+        rates = RedisRates(redis_client, KEYS)
+        one = Allowance("one", 1, 0.2, margin_seconds=0.3)
+        assert (await rates.take(Use(one))).wait_seconds == 0
+        assert 0.3 < (await rates.take(Use(one))).wait_seconds <= 0.502
+
     async def test_names_may_hold_any_characters(self, rates: RedisRates) -> None:
         """Spaces, braces, line ends, other scripts; a hold may be called as a call or a pause is inside."""
         for name in ("a b", "}{", "line\nend", "ünï:中", "*", ""):

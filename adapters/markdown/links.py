@@ -17,14 +17,15 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import unescapeAll
 from markdown_it.helpers import parseLinkDestination, parseLinkTitle
 
-from adapters.slack.addresses import leads_to, names
-from adapters.slack.neutral import INVISIBLE
+from adapters.markdown.addresses import leads_to, names
+
+INVISIBLE = "\u200b"  # zero-width space
 
 # How far a decision looks ahead, in characters. A stream cannot show what is undecided.
 _SPAN = _LINK = _IMAGE = 200
 _DEPTH = 8  # brackets in an image's label; without a bound `![![![...` takes seconds
 
-# Only the blocks, to find the fences; without HTML, which Slack shows as text.
+# Only the blocks, to find the fences; without HTML, which chats show as text.
 _BLOCKS = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).disable("reference")
 _BLOCKS.core.ruler.enableOnly(["normalize", "block"])
 
