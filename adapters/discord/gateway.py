@@ -234,6 +234,8 @@ class Gateway:
                 await self._leave()
                 continue
             await self._leave()
+            if not self._is_ours:
+                return
             tries += 1
             if tries >= MAX_RESUMES and self._session is not None:
                 log.warning("Discord's session cannot be resumed")

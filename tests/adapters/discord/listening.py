@@ -88,7 +88,7 @@ class Desk:
                 )
                 await self.jobs.finish(claim, Settlement(Ending.COMPLETE, turns=(*turns, answer)))
         found = [message for message in found if message.text != MARKER]
-        return sorted(found, key=lambda message: message.sent_at)
+        return sorted(found, key=lambda message: int(message.message_id.partition("/")[0]))
 
     async def depth(self) -> int:
         """How many questions wait."""
