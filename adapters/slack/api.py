@@ -12,15 +12,14 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.proxies import proxy_for
 from adapters.slack.identity import Identity
 from adapters.slack.limits import limit_of
 from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unwritable
@@ -106,7 +105,7 @@ class SlackApi:
         context = ssl.create_default_context() if urlsplit(base_url).scheme == "https" else None
         self._client = AsyncWebClient(token, base_url, ssl=context, logger=quiet, retry_handlers=[])
         # slack_sdk would send calls to this machine through the environment's proxy too.
-        self._client.proxy = _proxy(base_url)
+        self._client.proxy = proxy_for(base_url)
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
         self._me: Identity | None = None
 
@@ -155,7 +154,7 @@ class SlackApi:
         assert session is not None
         try:
             async with session.post(
-                url, data=data, ssl=self._web.ssl or True, proxy=_proxy(url), allow_redirects=False
+                url, data=data, ssl=self._web.ssl or True, proxy=proxy_for(url), allow_redirects=False
             ) as response:
                 if response.status != HTTPStatus.OK:
                     raise DeliveryError(f"upload: HTTP {response.status}", certain=True)
@@ -198,15 +197,3 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         return max(1.0, float(headers.get("Retry-After", UNSAID_RETRY_SECONDS)))
     except ValueError:
         return UNSAID_RETRY_SECONDS
-
-
-def _proxy(url: str) -> str | None:
-    """The environment's proxy for `url`."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    with suppress(ValueError):
-        if ip_address(host).is_loopback:
-            return None
-    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    return getproxies().get(parts.scheme) or None
