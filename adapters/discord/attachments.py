@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.discord.events import File
+from adapters.proxies import proxy_for
 from conversation.attached import with_file
 from conversation.intake import storable
 from conversation.model import InboundMessage
@@ -85,7 +86,7 @@ class Attachments:
 
     async def _fetch(self, url: str) -> bytes | None:
         """The file, at most a byte more than is read; None when it is not there."""
-        async with self._session.get(url, allow_redirects=False) as response:
+        async with self._session.get(url, allow_redirects=False, proxy=proxy_for(url)) as response:
             if response.status != 200:
                 return None
             data = bytearray()

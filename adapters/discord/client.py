@@ -6,11 +6,12 @@ import logging
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import discord
 from discord.http import Route
+
+from adapters.proxies import proxy_for
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +31,20 @@ def intents() -> discord.Intents:
 
 class CorralClient(discord.Client):
     """Connect it with `Gateway`, not with `connect` or `run`: its own loop ends for good at the first event that it
-    cannot read, and knows nothing of a session that another process began. To be made while the loop runs."""
+    cannot read, and knows nothing of a session that another process began. A connection on which nothing comes for
+    `silence_seconds` is taken for broken. To be made while the loop runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, silence_seconds: float = 60.0) -> None:
         super().__init__(
             intents=intents(),
             member_cache_flags=discord.MemberCacheFlags.none(),
             max_messages=None,
             chunk_guilds_at_startup=False,
+            heartbeat_timeout=silence_seconds,
             allowed_mentions=discord.AllowedMentions.none(),
             # aiohttp's own context is as old as its import, and may not know the operator's SSL_CERT_FILE.
             connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
-            proxy=_proxy(),
+            proxy=proxy_for(Route.BASE),
         )
 
     def parse_with(self, parsers: Mapping[str, Parser]) -> None:
@@ -61,8 +64,3 @@ def _safely(event: str, parser: Parser) -> Callable[[Any], None]:
             log.exception("an event of Discord's could not be seen to: %s", event)
 
     return parse
-
-
-def _proxy() -> str | None:
-    host = Route.BASE.split("/")[2]
-    return None if proxy_bypass(host) else getproxies().get("https")

@@ -28,11 +28,11 @@ _PRIVATE = "Show the answer to you alone"
 Question = app_commands.Range[str, 1, MAX_QUESTION]
 
 
-def build_tree(client: discord.Client, desk: Desk) -> app_commands.CommandTree[Any]:
-    """The commands, for servers that installed us and for direct messages."""
+def build_tree(client: discord.Client, desk: Desk, *, direct: bool) -> app_commands.CommandTree[Any]:
+    """The commands, for servers that installed us and, with `direct`, for direct messages."""
     tree: app_commands.CommandTree[Any] = app_commands.CommandTree(
         client,
-        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False),
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=direct, private_channel=False),
         allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
     )
 

@@ -18,6 +18,7 @@ from adapters.discord.interactions import Called, called
 from adapters.discord.lookups import UNREACHABLE
 from conversation.errors import CorralError, Refused, StoreUnavailable
 from conversation.model import Action
+from conversation.order import InOrder
 from conversation.reception import Heard, Reception
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Desk:
 
     def __init__(self, reception: Reception, attachments: Attachments) -> None:
         self._reception, self._attachments = reception, attachments
+        self._order = InOrder()
 
     async def ask(
         self,
@@ -85,7 +87,8 @@ class Desk:
             called(interaction), action, target, str(interaction.message.id), is_private=is_private
         )
         try:
-            async with asyncio.timeout(STORE_SECONDS):
+            # A double click is two presses at once: the second is to find what came of the first.
+            async with asyncio.timeout(STORE_SECONDS), self._order.turn(pressed.message_id):
                 sentence = await self._reception.pressed(pressed)
         except (StoreUnavailable, Refused) as error:
             sentence = error.user_notice
@@ -124,7 +127,7 @@ class Desk:
             pass
         except UNREACHABLE as exc:
             # It may be there: its reply was lost.
-            log.warning("a command's answer is not confirmed: %s", str(exc) or type(exc).__name__)
+            log.warning("a command's answer is not confirmed: %s", type(exc).__name__)
         # A process before us answered it and died, and the gateway brought it again.
         try:
             async with asyncio.timeout(ACK_SECONDS):
@@ -164,6 +167,7 @@ class Desk:
         return await _acknowledged(interaction.response.defer())
 
 
+# Of what broke only the kind is logged: an address in its text would hold the interaction's token.
 async def _acknowledged(call: Awaitable[Any]) -> bool:
     """False when it is too late: nothing can be shown for it any more."""
     try:
@@ -174,7 +178,7 @@ async def _acknowledged(call: Awaitable[Any]) -> bool:
             log.warning("an interaction could not be acknowledged: %s", exc.code)
             return False
     except UNREACHABLE as exc:
-        log.warning("an interaction's acknowledgement is not confirmed: %s", str(exc) or type(exc).__name__)
+        log.warning("an interaction's acknowledgement is not confirmed: %s", type(exc).__name__)
     return True
 
 
@@ -185,4 +189,4 @@ async def _best_effort(call: Awaitable[Any], seconds: float = 10.0) -> None:
     except discord.HTTPException as exc:
         log.info("a person could not be told: %s", exc.code)
     except UNREACHABLE as exc:
-        log.info("a person could not be told: %s", str(exc) or type(exc).__name__)
+        log.info("a person could not be told: %s", type(exc).__name__)

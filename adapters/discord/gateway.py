@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import aiohttp
 import discord
 import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
@@ -34,6 +37,8 @@ IDENTIFY_SECONDS = 5.0
 SPARED_IDENTIFIES = 20
 CONNECT_SECONDS, CLOSE_SECONDS = 20.0, 3.0
 KEEP_SECONDS, STAND_BY_SECONDS = 1.0, 0.5
+# Discord asks for a heartbeat in 41 seconds: until one of those is missed, a half-open connection looks well.
+PING_SECONDS, SILENT_PINGS = 10.0, 2.5
 # A session that could not be resumed so often will never be.
 MAX_RESUMES = 3
 # More events than this are not taken in before some of them are stored: memory is bounded, and Discord waits.
@@ -100,11 +105,12 @@ class Gateway:
         *,
         on_contact: Callable[[], object] = lambda: None,
         identify_seconds: float = IDENTIFY_SECONDS,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._client, self._bot, self._sessions, self._budget = client, bot, sessions, budget
         self._handle, self._caught_up, self._marks = handle, caught_up, marks
         self._burst = Allowance("discord:identify:burst", 1, identify_seconds)
-        self._on_contact = on_contact
+        self._on_contact, self._ping_seconds = on_contact, ping_seconds
         self._owner = uuid.uuid4().hex
         self._progress = Progress()
         self._session: Session | None = None
@@ -258,9 +264,23 @@ class Gateway:
                     resume=True,
                 )
         self._socket = self._client.ws = socket
+        pinging = asyncio.create_task(self._ping(socket), name="ping the gateway")
+        try:
+            while True:
+                await self._room.wait()
+                await socket.poll_event()
+        finally:
+            pinging.cancel()
+
+    async def _ping(self, socket: DiscordWebSocket) -> None:
+        """Have something come back every few seconds, so that silence means that nothing can."""
         while True:
-            await self._room.wait()
-            await socket.poll_event()
+            await asyncio.sleep(self._ping_seconds)
+            with suppress(discord.ConnectionClosed, OSError, aiohttp.ClientError, TimeoutError):
+                async with asyncio.timeout(self._ping_seconds):
+                    await socket.send_heartbeat({"op": socket.HEARTBEAT, "d": socket.sequence})
+                if socket._keep_alive is not None:  # it measures from here to the acknowledgement
+                    socket._keep_alive._last_send = time.perf_counter()
 
     async def _may_identify(self) -> None:
         """Waits until one more IDENTIFY is no risk. Raises what discord.py does while Discord is away: then nothing of

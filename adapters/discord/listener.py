@@ -19,7 +19,7 @@ from adapters.discord.catching_up import CatchingUp, Marked
 from adapters.discord.client import CorralClient
 from adapters.discord.commands import build_tree, register
 from adapters.discord.desk import Desk
-from adapters.discord.gateway import IDENTIFY_SECONDS, Gateway, Sessions
+from adapters.discord.gateway import IDENTIFY_SECONDS, PING_SECONDS, SILENT_PINGS, Gateway, Sessions
 from adapters.discord.identity import DiscordAccess, DiscordRefused, Identity
 from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
 from adapters.discord.payloads import Json
@@ -66,10 +66,12 @@ class DiscordListener:
         origins: Collection[str] = CDN,
         contact_seconds: float = CONTACT_SECONDS,
         identify_seconds: float = IDENTIFY_SECONDS,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._access, self._reception, self._gateways, self._budget = access, reception, gateways, budget
         self._on_refused, self._origins = on_refused, origins
         self._contact_seconds, self._identify_seconds = contact_seconds, identify_seconds
+        self._ping_seconds = ping_seconds
         self._stack = AsyncExitStack()
         self._background = Background()
         self._gateway: Gateway | None = None
@@ -100,8 +102,7 @@ class DiscordListener:
         return self._gateway is None or self._gateway.is_idle
 
     async def _begin(self) -> None:
-        # trust_env: HTTPS_PROXY holds for attachments, too.
-        session = await self._stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+        session = await self._stack.enter_async_context(aiohttp.ClientSession())
         attachments = Attachments(session, origins=self._origins)
         self._stack.push_async_callback(self._background.aclose, PARTING_SECONDS)
         contact = asyncio.create_task(self._keep_contact(attachments), name="contact with Discord")
@@ -113,35 +114,21 @@ class DiscordListener:
         async with AsyncExitStack() as stack:
             client = await self._log_in()
             stack.push_async_callback(client.close)
-            gateway, tree = await self._wire(client, attachments, stack)
+            lookups = Lookups(client.http, str(client.user.id if client.user else 0))
+            stack.push_async_callback(lookups.aclose)
+            gateway, tree = assemble(
+                client, lookups, attachments, self._background, self._access, self._reception, self._gateways,
+                self._budget, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
+                ping_seconds=self._ping_seconds,
+            )  # fmt: skip
             self._background.start(register(tree), "tell Discord of our commands")
             self._gateway = gateway
             stack.push_async_callback(gateway.aclose, PARTING_SECONDS)
             await gateway.run()
 
-    async def _wire(
-        self, client: CorralClient, attachments: Attachments, stack: AsyncExitStack
-    ) -> tuple[Gateway, discord.app_commands.CommandTree[Any]]:
-        assert client.user is not None
-        me = Identity(user=str(client.user.id), application=str(client.application_id))
-        lookups = Lookups(client.http, me.user)
-        stack.push_async_callback(lookups.aclose)
-        marks = Marks()
-        asides = Asides(client, self._background)
-        receiving = Receiving(self._access, me, self._reception, lookups, attachments, asides, marks)
-        catching_up = CatchingUp(self._access, me.application, client.http, self._gateways, lookups, receiving)
-        desk = Desk(self._reception, attachments)
-        client.add_dynamic_items(*actions_of(desk))
-        handle = _handler(receiving, lookups)
-        gateway = Gateway(
-            client, me.application, self._gateways, self._budget, handle, HANDLED, catching_up.run, marks,
-            on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
-        )  # fmt: skip
-        return gateway, build_tree(client, desk)
-
     async def _log_in(self) -> CorralClient:
         for wait in growing_waits():
-            client = CorralClient()
+            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS)
             try:
                 async with asyncio.timeout(LOGIN_SECONDS):
                     await client.login(self._access.token)
@@ -183,6 +170,31 @@ class DiscordListener:
 MESSAGES = frozenset({events.CREATED, events.UPDATED, events.DELETED})
 DELETED_MANY = "MESSAGE_DELETE_BULK"
 HANDLED = MESSAGES | {DELETED_MANY} | TOLD_IN
+
+
+def assemble(
+    client: CorralClient,
+    lookups: Lookups,
+    attachments: Attachments,
+    background: Background,
+    access: DiscordAccess,
+    reception: Reception,
+    gateways: Gateways,
+    budget: RateBudget,
+    **more: Any,
+) -> tuple[Gateway, discord.app_commands.CommandTree[Any]]:
+    """The gateway of a client that is logged in, with all that hears what it brings, and the commands. `more` is for
+    Gateway."""
+    assert client.user is not None
+    me = Identity(user=str(client.user.id), application=str(client.application_id))
+    marks = Marks()
+    receiving = Receiving(access, me, reception, lookups, attachments, Asides(client, background), marks)
+    catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving)
+    desk = Desk(reception, attachments)
+    client.add_dynamic_items(*actions_of(desk))
+    handle = _handler(receiving, lookups)
+    gateway = Gateway(client, me.application, gateways, budget, handle, HANDLED, catching_up.run, marks, **more)
+    return gateway, build_tree(client, desk, direct=access.direct)
 
 
 def _handler(receiving: Receiving, lookups: Lookups) -> Callable[[str, Json], Any]:

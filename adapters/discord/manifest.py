@@ -14,7 +14,6 @@ Source: discord.com/developers/docs/topics/oauth2#bot-users and .../topics/permi
 from __future__ import annotations
 
 import base64
-import binascii
 from urllib.parse import urlencode
 
 # The bits in Discord's table of permissions.
@@ -42,6 +41,6 @@ def client_id_of(token: str) -> str:
     first = token.strip().partition(".")[0]
     try:
         decoded = base64.b64decode(first + "=" * (-len(first) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no text in it
         return ""
     return decoded if decoded.isascii() and decoded.isdigit() else ""

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 # A store that takes longer is as good as away; what it stored all the same is recognised when it comes again.
 STORE_SECONDS = 5.0
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.25, 5.0
+# A channel that Discord cannot tell us about for so long must not fill us up with what is said in it.
+PATIENCE_SECONDS = 600.0
 
 
 class Receiving:
@@ -58,10 +60,10 @@ class Receiving:
             return False
 
     async def receive(self, event: str, payload: Json) -> None:
-        """See to it, and for as long as the store or Discord is away try again: nobody brings it a second time. What
-        `is_news` says no to must not come here."""
+        """See to it, and try again for as long as the store is away (or Discord, for ten minutes): nobody brings it a
+        second time. What `is_news` says no to must not come here."""
         channel = snowflake(payload, "channel_id")
-        promised = False
+        promised, deadline = False, time.monotonic() + PATIENCE_SECONDS
         async with self._order.turn(channel):
             for wait in growing_waits(SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS):
                 place: Place | None = None
@@ -76,6 +78,8 @@ class Receiving:
                     log.warning("Discord's %s waits: %s", event, error)
                     if isinstance(error, StoreUnavailable) and place is not None and not promised:
                         promised = self._promise(news, place)
+                    if isinstance(error, Unreachable) and time.monotonic() > deadline:
+                        raise
                     await asyncio.sleep(wait)
                 else:
                     return

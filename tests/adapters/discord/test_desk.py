@@ -192,11 +192,11 @@ class TestButtons:
         thread, message, exchange = await self.answered(discord, desk)
         await self.press(discord, message, "again", exchange)
         await self.press(discord, message, "again", exchange)
+        await until("Bob is told", lambda: said_to(discord, BOB) == [notices.ALREADY_ASKED])
         again = await next_asked(desk)
         assert (again.command, again.target, again.shown_in) == (Command.AGAIN, exchange, (message,))
         assert again.address == ThreadId("discord", GUILD, GENERAL, thread)
         assert again.reply_to == {"channel": GENERAL, "user": BOB, "thread": thread}
-        await until("Bob is told", lambda: said_to(discord, BOB) == [notices.ALREADY_ASKED])
 
     async def test_continue(self, discord: DiscordServer, desk: Desk) -> None:
         """Goes on below."""

@@ -79,6 +79,15 @@ class TestOneProcess:
             await until("it is connected again", lambda: len(handshakes) > 1 and handshakes[-1].accepted)
             await desk.seen(discord)
 
+    async def test_a_half_open_connection_is_replaced(self, discord: DiscordServer, desk: Desk) -> None:
+        """Nothing comes and nothing breaks: only the missing answer to a ping tells."""
+        async with desk.listener(discord, ping_seconds=0.2):
+            discord.freeze()
+            await discord.mention("q")
+            await desk.seen(discord)
+            assert await texts(desk) == ["q"]
+            assert (len(discord.identifies), len(discord.resumes)) == (1, 1)
+
     async def test_refused_handshakes_are_tried_again(self, discord: DiscordServer, desk: Desk) -> None:
         """At the start and later."""
         discord.refuse_handshakes(2)
