@@ -54,7 +54,10 @@ class CatchingUp:
 
         async def one(mark: str, since_ms: int) -> None:
             async with few:
-                await self._place(mark, since_ms)
+                try:
+                    await self._place(mark, since_ms)
+                except Exception:  # a place that nobody can read must not keep us from all others
+                    log.exception("%s could not be caught up in", mark)
 
         async with asyncio.TaskGroup() as group:
             for mark, since_ms in marks:

@@ -190,6 +190,9 @@ class Gateway:
             except StoreUnavailable as error:
                 log.warning("where Discord's gateway is could not be stored: %s", error)
                 continue
+            except Exception:  # without this task another process would take us for dead
+                log.exception("where Discord's gateway is could not be stored")
+                continue
             if not ours:
                 log.warning("another process listens to Discord now")
                 self._is_ours = False

@@ -110,7 +110,17 @@ class DiscordListener:
         await self._first_contact(contact)
 
     async def _keep_contact(self, attachments: Attachments) -> None:
-        """Ends by being cancelled. Raises DiscordRefused."""
+        """Ends by being cancelled. Raises DiscordRefused; after anything else it begins anew."""
+        for wait in growing_waits():
+            try:
+                await self._contact(attachments)
+            except DiscordRefused:
+                raise
+            except Exception:
+                log.exception("listening to Discord broke; it begins again in %.0f s", wait)
+            await asyncio.sleep(wait)
+
+    async def _contact(self, attachments: Attachments) -> None:
         async with AsyncExitStack() as stack:
             client = await self._log_in()
             stack.push_async_callback(client.close)

@@ -16,6 +16,7 @@ from adapters.discord.listener import DiscordListener
 from conversation.errors import CorralError
 from conversation.pacing import Use
 from storage.embedded import EmbeddedValkey
+from storage.gateways import RedisGateways
 from tests.adapters.discord.listening import HELP, KEYS, Desk, desk_of
 from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, PUBLIC, RANDOM, DiscordServer, dm_of
 from tests.waiting import until
@@ -175,6 +176,26 @@ class TestOneProcess:
         async with desk.listener(discord, contact_seconds=0.05) as listener:
             with pytest.raises(CorralError, match="not answered yet"):
                 await listener.ready()
+
+    async def test_a_mistake_of_ours_ends_nothing(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is logged, and listening begins anew."""
+        broken = asyncio.Event()
+
+        async def break_down(*_: object) -> bool:
+            broken.set()
+            raise KeyError("a mistake")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisGateways, "take", break_down)
+            listener = desk.listener(discord, contact_seconds=0.1)
+            await listener.__aenter__()
+            await broken.wait()
+        await until("it listens", lambda: _is_ready(listener))
+        await discord.mention("q")
+        await desk.seen(discord)
+        await listener.__aexit__()
 
     async def test_identifies_are_counted(self, discord: DiscordServer, desk: Desk) -> None:
         """Over all processes and restarts: nobody comes near the thousand that resets a token."""
