@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from secrets import token_hex
 from typing import Any
 
 from redis.asyncio import Redis
@@ -21,7 +22,10 @@ from conversation.model import Action, Command, Ending, InboundMessage, Job, Off
 from conversation.ports import Content
 from storage.keys import Keys
 from storage.rates import RedisRates
-from tests.servers.discord import ALICE, GENERAL, GUILD, DiscordServer, Message, dm_of
+from tests.servers.discord import ALICE, BOT_USER, GENERAL, GUILD, DiscordServer, Message, dm_of
+from tests.servers.discord.cast import APP
+from tests.servers.discord.interaction import COMMAND, Interaction
+from tests.servers.discord.messages import LOADING
 
 _ids = itertools.count(1)
 
@@ -55,6 +59,25 @@ class Writer:
         direct = dm_of(user)
         message_id = await self.discord.dm(text, user=user)
         return job(message_id, direct, guild="@me", channel=direct, user=user, text=text, thread=direct, dm="1")
+
+    async def asked_privately(self, text: str = "How?", *, user: str = ALICE, seconds_left: float = 900.0) -> Job:
+        """The job of a command whose answer one person sees alone, deferred already."""
+        home = self.discord.home
+        now = time.time()
+        called = Interaction(
+            home.snowflakes.next(), token_hex(8), COMMAND, "ask", user, GENERAL, GUILD, at=now + seconds_left - 900
+        )
+        home.interactions[called.id] = home.tokens[called.token] = called
+        called.original = self.deferred(called).id
+        where = {"interaction": called.token, "application": APP, "expires": str(now + seconds_left)}
+        return job(called.id, f"private-{user}", user=user, text=text, where=where)
+
+    def deferred(self, called: Interaction) -> Message:
+        """What a person sees after the acknowledgement."""
+        thinking = Message(self.discord.home.snowflakes.next(), called.channel, BOT_USER, ephemeral_for=called.user)
+        thinking.flags, thinking.interaction = LOADING, called.id
+        self.discord.home.post(thinking)
+        return thinking
 
     async def begin(self, job: Job) -> Job:
         """The job with its place, as Delivery has it once that is open."""
