@@ -87,7 +87,7 @@ def test_a_table_that_does_not_fit_is_shown_as_it_was_written() -> None:
     """As code while that fits, else as text; nothing of it is lost."""
     as_code = discord(TABLE, len(TABLE) + 40)
     assert "```\n| Name | Bytes | What |" in as_code
-    table = "| a | b |\n|---|---|\n| 1 | 2 |"
+    table = f"| a | b |\n|---|---|\n| {'x' * 40} | 2 |"
     assert discord(table, len(table) + 5) == table
 
 
