@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,28 +21,23 @@ import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from adapters.discord.client import CorralClient
+from adapters.discord.identifying import IDENTIFY_SECONDS, Identifying
 from adapters.discord.identity import DiscordRefused
 from adapters.discord.payloads import Json, part, string
 from adapters.discord.progress import Marks, Progress
+from adapters.discord.seeing import Seeing, Work
 from conversation.errors import StoreUnavailable
-from conversation.pacing import Allowance, RateBudget, Use
+from conversation.pacing import RateBudget
 from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
 
-IDENTIFIES = Allowance("discord:identify", 200, 86_400.0)
-# Discord takes one IDENTIFY in five seconds, for a bot that has no more than one shard at a time.
-IDENTIFY_SECONDS = 5.0
-# So many are left to people who start the bot by hand.
-SPARED_IDENTIFIES = 20
 CONNECT_SECONDS, CLOSE_SECONDS = 20.0, 3.0
 KEEP_SECONDS, STAND_BY_SECONDS = 1.0, 0.5
 # Discord asks for a heartbeat in 41 seconds: until one of those is missed, a half-open connection looks well.
 PING_SECONDS, SILENT_PINGS = 10.0, 2.5
 # A session that could not be resumed so often will never be.
 MAX_RESUMES = 3
-# More events than this are not taken in before some of them are stored: memory is bounded, and Discord waits.
-MAX_BEGUN = 1000
 GOING_ON = 4000  # as a close code it leaves the session as it is: 1000 and 1001 would end it
 
 _REFUSALS = {
@@ -81,7 +76,6 @@ class Session:
     url: str
 
 
-Work = Coroutine[Any, Any, None]
 Handler = Callable[[str, Json], Work | None]
 
 
@@ -107,17 +101,15 @@ class Gateway:
         identify_seconds: float = IDENTIFY_SECONDS,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self._client, self._bot, self._sessions, self._budget = client, bot, sessions, budget
+        self._client, self._bot, self._sessions = client, bot, sessions
         self._handle, self._caught_up, self._marks = handle, caught_up, marks
-        self._burst = Allowance("discord:identify:burst", 1, identify_seconds)
+        self._identifying = Identifying(budget, identify_seconds)
         self._on_contact, self._ping_seconds = on_contact, ping_seconds
         self._owner = uuid.uuid4().hex
         self._progress = Progress()
         self._session: Session | None = None
         self._socket: DiscordWebSocket | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._seeing = Seeing(self._progress)
         self._catching_up: asyncio.Task[None] | None = None
         self._is_ours = False
         self.is_standing_by = False
@@ -132,24 +124,21 @@ class Gateway:
             try:
                 await self._listen()
             finally:
-                keeping.cancel()
-                await asyncio.gather(keeping, return_exceptions=True)
+                ending = [keeping] if self._catching_up is None else [keeping, self._catching_up]
+                for task in ending:
+                    task.cancel()
+                await asyncio.gather(*ending, return_exceptions=True)
                 await self._leave()
 
     @property
     def is_idle(self) -> bool:
         """Whether all that came is seen to."""
-        return not self._tasks
+        return self._seeing.is_idle
 
     async def aclose(self, patience_seconds: float = 1.0) -> None:
         """Take nothing more in; wait so long for what is being stored; leave the session to the next process."""
         await self._leave()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=patience_seconds)
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._seeing.aclose(patience_seconds)
         if self._is_ours:
             self._is_ours = False
             try:
@@ -179,6 +168,7 @@ class Gateway:
 
     async def _load(self) -> None:
         kept = await self._sessions.load(self._bot)
+        self._catching_up = None
         self._session = Session(kept["id"], kept["url"]) if kept else None
         self._progress.reset(int(kept["seq"]) if kept else 0)
 
@@ -254,7 +244,7 @@ class Gateway:
     async def _connect_and_poll(self) -> None:
         session = self._session
         if session is None:
-            await self._may_identify()
+            await self._identifying.leave(self._client.http)
         async with asyncio.timeout(CONNECT_SECONDS):
             if session is None:
                 socket = await DiscordWebSocket.from_client(self._client, initial=True)
@@ -270,7 +260,7 @@ class Gateway:
         pinging = asyncio.create_task(self._ping(socket), name="ping the gateway")
         try:
             while True:
-                await self._room.wait()
+                await self._seeing.room()
                 await socket.poll_event()
         finally:
             pinging.cancel()
@@ -284,28 +274,6 @@ class Gateway:
                     await socket.send_heartbeat({"op": socket.HEARTBEAT, "d": socket.sequence})
                 if socket._keep_alive is not None:  # it measures from here to the acknowledgement
                     socket._keep_alive._last_send = time.perf_counter()
-
-    async def _may_identify(self) -> None:
-        """Waits until one more IDENTIFY is no risk. Raises what discord.py does while Discord is away: then nothing of
-        the day's allowance is used."""
-        while True:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                shards, _, limit = await self._client.http.get_bot_gateway()
-            if shards > 1:
-                log.warning("Discord recommends %d shards; this version has one", shards)
-            if limit["remaining"] <= SPARED_IDENTIFIES:
-                log.error("Discord allows %d more IDENTIFYs today: waiting", limit["remaining"])
-                await asyncio.sleep(min(limit["reset_after"] / 1000, 3600.0) + 1)
-                continue
-            try:
-                grant = await self._budget.take(Use(self._burst), Use(IDENTIFIES))
-            except StoreUnavailable as error:
-                log.warning("Discord waits for the store: %s", error)
-                await asyncio.sleep(1.0)
-                continue
-            if not grant.wait_seconds:
-                return
-            await asyncio.sleep(grant.wait_seconds)
 
     async def _leave(self) -> None:
         """Close the connection and keep the session."""
@@ -332,7 +300,7 @@ class Gateway:
                 self.greeted.set()
                 self._on_contact()
             elif (work := self._handle(event, data)) is not None:
-                self._begin(work, number, event)
+                self._seeing.begin(work, number, event)
 
         return parse
 
@@ -344,22 +312,3 @@ class Gateway:
         if self._catching_up is not None:
             self._catching_up.cancel()
         self._catching_up = asyncio.create_task(self._caught_up(), name="catch up with Discord")
-
-    def _begin(self, work: Work, number: int, event: str) -> None:
-        begun = self._progress.begin(number)
-        task = asyncio.create_task(work, name=event)
-        self._tasks.add(task)
-        if len(self._tasks) >= MAX_BEGUN:
-            self._room.clear()
-
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if len(self._tasks) < MAX_BEGUN:
-                self._room.set()
-            if task.cancelled():
-                return  # it comes again
-            self._progress.done(begun)
-            if (error := task.exception()) is not None:
-                log.error("an event of Discord's could not be seen to: %s", event, exc_info=error)
-
-        task.add_done_callback(ended)

@@ -19,7 +19,8 @@ from adapters.discord.catching_up import CatchingUp, Marked
 from adapters.discord.client import CorralClient
 from adapters.discord.commands import build_tree, register
 from adapters.discord.desk import Desk
-from adapters.discord.gateway import IDENTIFY_SECONDS, PING_SECONDS, SILENT_PINGS, Gateway, Sessions
+from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway, Sessions
+from adapters.discord.identifying import IDENTIFY_SECONDS
 from adapters.discord.identity import DiscordAccess, DiscordRefused, Identity
 from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
 from adapters.discord.payloads import Json

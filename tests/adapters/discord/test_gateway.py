@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.discord.asides import PROMISE
-from adapters.discord.gateway import IDENTIFIES
+from adapters.discord.identifying import IDENTIFIES
 from adapters.discord.identity import DiscordAccess, DiscordRefused
 from adapters.discord.listener import DiscordListener
 from conversation.errors import CorralError
@@ -337,6 +337,7 @@ class TestTheNextProcess:
             await discord.mention("live")
             await until("the live one is asked", lambda: _is(desk, 1))
         assert not await is_kept(desk)
+        assert not [task for task in asyncio.all_tasks() if "catch up" in task.get_name()]
         discord.release()
         async with desk.listener(discord):
             await until("all is asked", lambda: _is(desk, 2))
