@@ -82,8 +82,8 @@ Handler = Callable[[str, Json], Work | None]
 class Gateway:
     """Brings events to `handle`; what that returns to be awaited is awaited in a task, and counts as done then.
 
-    `caught_up` is awaited after each IDENTIFY: until it returns, nothing is kept that would let another process resume,
-    so that whoever follows catches up again. `on_contact` is called when we listen, or stand by.
+    `caught_up` is awaited after each IDENTIFY. A process that ends before it returns leaves word of that: whoever goes
+    on with its session catches up again. `on_contact` is called when we listen, or stand by.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Gateway:
         self._session: Session | None = None
         self._socket: DiscordWebSocket | None = None
         self._seeing = Seeing(self._progress)
+        self._is_behind = False  # something may be missing that the session does not bring
         self._catching_up: asyncio.Task[None] | None = None
         self._is_ours = False
         self.is_standing_by = False
@@ -168,7 +169,7 @@ class Gateway:
 
     async def _load(self) -> None:
         kept = await self._sessions.load(self._bot)
-        self._catching_up = None
+        self._is_behind, self._catching_up = bool(kept.get("behind")), None
         self._session = Session(kept["id"], kept["url"]) if kept else None
         self._progress.reset(int(kept["seq"]) if kept else 0)
 
@@ -190,21 +191,17 @@ class Gateway:
                 return
 
     async def _save(self) -> bool:
-        """Only events that are stored count. While we catch up nobody may resume: what is missing would stay so."""
-        if self._catching_up is not None and not self._is_caught_up(self._catching_up):
-            return await self._sessions.keep(self._bot, self._owner, {}, {}, {})
-        session, new, known = {}, *self._marks.take()
+        """Only events that are stored count, and no mark moves while what is before it may be missing."""
+        session: dict[str, str] = {}
+        new, known = ({}, {}) if self._is_behind else self._marks.take()
         if self._session is not None:
             session = {"id": self._session.id, "url": self._session.url, "seq": str(self._progress.safe)}
+            session |= {"behind": "1"} if self._is_behind else {}
         try:
             return await self._sessions.keep(self._bot, self._owner, session, new, known)
         except StoreUnavailable:
             self._marks.give_back(new, known)
             raise
-
-    @staticmethod
-    def _is_caught_up(task: asyncio.Task[None]) -> bool:
-        return task.done() and not task.cancelled() and task.exception() is None
 
     # --- the connection
 
@@ -299,6 +296,8 @@ class Gateway:
             elif event == "RESUMED":
                 self.greeted.set()
                 self._on_contact()
+                if self._is_behind and self._catching_up is None:
+                    self._catch_up()
             elif (work := self._handle(event, data)) is not None:
                 self._seeing.begin(work, number, event)
 
@@ -309,6 +308,14 @@ class Gateway:
         self._progress.reset(number)
         self.greeted.set()
         self._on_contact()
+        self._is_behind = True
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        async def catch_up() -> None:
+            await self._caught_up()
+            self._is_behind = False
+
         if self._catching_up is not None:
             self._catching_up.cancel()
-        self._catching_up = asyncio.create_task(self._caught_up(), name="catch up with Discord")
+        self._catching_up = asyncio.create_task(catch_up(), name="catch up with Discord")

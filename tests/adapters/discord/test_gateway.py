@@ -324,7 +324,7 @@ class TestTheNextProcess:
     async def test_catching_up_is_begun_again_when_it_was_not_finished(
         self, discord: DiscordServer, desk: Desk
     ) -> None:
-        """Until it is done nothing is kept that could be resumed: what is missing would stay so."""
+        """By whoever goes on with the session, which brings only what came after it began."""
         async with desk.listener(discord):
             await discord.dm("q")
             await desk.seen(discord)
@@ -336,12 +336,14 @@ class TestTheNextProcess:
             await until("it reads", lambda: bool(discord.calls_of("GET /channels/{channel_id}/messages")))
             await discord.mention("live")
             await until("the live one is asked", lambda: _is(desk, 1))
-        assert not await is_kept(desk)
+        assert (await desk.gateways.load(APP))["behind"]
         assert not [task for task in asyncio.all_tasks() if "catch up" in task.get_name()]
         discord.release()
         async with desk.listener(discord):
             await until("all is asked", lambda: _is(desk, 2))
             assert sorted(await texts(desk)) == ["live", "more"]
+            assert (len(discord.identifies), discord.resumes[-1].accepted) == (2, True)
+            await until("it is known that all is there", lambda: _is_whole(desk))
 
 
 class TestTheStore:
@@ -402,3 +404,7 @@ async def _is_ready(listener: DiscordListener) -> bool:
     except CorralError:
         return False
     return True
+
+
+async def _is_whole(desk: Desk) -> bool:
+    return "behind" not in await desk.gateways.load(APP)
