@@ -69,7 +69,7 @@ async def test_a_429_pauses_its_limit_for_everybody(api: DiscordApi, discord: Di
         with pytest.raises(Paced) as paced:
             await post(api)
     assert paced.value.retry_after_seconds == 3
-    assert 2 < await wait_seconds(api) <= 3
+    assert 2 < await wait_seconds(api) <= 3.002  # the store rounds up
     assert (await api.budget.take(Use(edits_in(GENERAL)))).wait_seconds == 0
     assert await wait_seconds(api, "1") == 0
 
@@ -97,7 +97,7 @@ async def test_whoever_spends_the_last_call_tells_the_others(redis_client: Redis
                 await post(api)
                 assert await wait_seconds(api) == 0
                 await post(api)
-                assert 2 < await wait_seconds(api) <= 4
+                assert 2 < await wait_seconds(api) <= 4.002
         assert discord.rate_limited == 0
 
 
