@@ -14,7 +14,7 @@ from rich.console import Console
 
 from adapters.terminal import ask as terminal_ask
 from adapters.terminal.chat import Chat
-from adapters.terminal.events import thread_id, with_file
+from adapters.terminal.events import thread_id
 from adapters.terminal.interrupts import Interrupts
 from adapters.terminal.listener import TerminalThread
 from adapters.terminal.prompt import LineSource, PersonAtTerminal, Pipe
@@ -22,6 +22,7 @@ from adapters.terminal.replies import TerminalReplies
 from bot.exits import EXIT_OK, EXIT_USAGE
 from bot.settings import ModelApi, Settings
 from bot.wiring import House, build_worker, open_house, working
+from conversation.attached import with_file
 from conversation.errors import StoreUnavailable
 from conversation.intake import storable
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from conversation.errors import Paced
+from conversation.recent import MAX_REMEMBERED
 
 # Shares of an allowance. Below the first an answer is edited as often as it likes, so that the usual few short ones
 # never notice a limit. From the second on all go on as slowly as they could for ever: the quarter that is left carries
@@ -15,16 +16,20 @@ FREE_SHARE = 0.25
 TIGHT_SHARE = 0.75
 # More answers than a process ever makes at once. An answer whose end was never told must not fill the memory.
 MAX_RUNNING = 1000
+# Writes come a little early when a timer does; that is no reason to send them back.
+TOLERANCE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """A limit that a platform documents: `limit` calls within any `seconds`. `name` says the scope that it counts in:
-    platform, workspace, method, channel."""
+    platform, workspace, method, channel. A call counts `margin_seconds` longer, since two calls do not take equally
+    long to arrive; None leaves that to the budget."""
 
     name: str
     limit: int
     seconds: float
+    margin_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +112,44 @@ class Meter:
         limit, seconds = self._allowance.limit, self._allowance.seconds
         used = self._used if time.monotonic() - self._used_at < seconds else 0.0
         return pause_seconds(self._base_seconds, used, limit, seconds, len(self._running))
+
+
+class Pace:
+    """The pauses of the answers that are written under one allowance by this process."""
+
+    def __init__(self, allowance: Allowance, base_seconds: float) -> None:
+        self._meter = Meter(allowance, base_seconds)
+        self._next: dict[str, float] = {}  # when an answer may be written again, on the monotonic clock
+
+    @property
+    def pause_seconds(self) -> float:
+        """Between two writes of one answer."""
+        return self._meter.pause()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no answer of this kind is being written."""
+        return not self._next
+
+    def check(self, key: str) -> None:
+        """Raises Paced when it is too early for another write of this answer."""
+        left = self._next.get(key, 0.0) - time.monotonic()
+        if left > TOLERANCE_SECONDS:
+            raise Paced("other answers come first", retry_after_seconds=left)
+
+    def note(self, grant: Grant) -> None:
+        """See Meter.note."""
+        self._meter.note(grant)
+
+    def wrote(self, key: str, at_least_seconds: float = 0.0) -> None:
+        """The answer was written, and will be again, after `at_least_seconds` at the earliest."""
+        self._meter.begin(key)
+        self._next.pop(key, None)
+        self._next[key] = time.monotonic() + max(self._meter.pause(), at_least_seconds)
+        if len(self._next) > MAX_REMEMBERED:
+            self.end(next(iter(self._next)))
+
+    def end(self, key: str) -> None:
+        """The answer is written no more. Safe to repeat."""
+        self._meter.end(key)
+        self._next.pop(key, None)

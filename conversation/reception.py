@@ -13,7 +13,7 @@ from conversation import notices
 from conversation.errors import MessageTooLong
 from conversation.intake import STOP_WORDS, Intake
 from conversation.model import Action, Command, Ending, InboundMessage, ThreadId, Turn
-from conversation.ports import Accepted, EditOutcome, Inbox
+from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 
 Result = TypeVar("Result")
 
@@ -115,7 +115,7 @@ class Reception:
         word = message.text.strip().lower()
         if not heard.is_ours:
             standing = await self._inbox.standing(message.address)
-            if heard.elsewhere or standing.conversation_id is None or standing.muted or heard.external:
+            if not _is_followed(heard, standing) or standing.conversation_id is None:
                 return None
             if word not in STOP_WORDS:
                 return await self._receive(message)
@@ -126,6 +126,10 @@ class Reception:
         if word in _SIGNS:
             return await self._once(message, lambda: self._sign(message, word))
         return await self._receive(message)
+
+    async def concerns_us(self, heard: Heard) -> bool:
+        """Whether `hear` would do something with it; for what is dear to find out about a message."""
+        return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
 
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""
@@ -251,3 +255,8 @@ class Reception:
     async def _tell(self, message: InboundMessage, sentence: str) -> Accepted:
         """Answer with a sentence of ours, in the answer's own place and order."""
         return await self._inbox.accept(replace(message, command=Command.TELL, text=sentence, above=()))
+
+
+def _is_followed(heard: Heard, standing: Standing) -> bool:
+    """Whether what is not said to us is a follow-up in a thread that we take part in."""
+    return not (heard.elsewhere or heard.external or standing.muted or standing.conversation_id is None)

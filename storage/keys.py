@@ -11,6 +11,8 @@ Classes of lifetime:
   refreshed within the hour may be left alone.
 - slots: as long as any of a server's slots can be held without a renewal; kept by those who have one or wait.
 - rates: a second longer than the latest call, hold or pause in it counts.
+- gateways: a session of Discord's for an hour (Discord keeps one for minutes), who has it for a few seconds, and the
+  places that are caught up in as long as content.
 - schema: as long as the queue; written again at every start.
 """
 
@@ -24,6 +26,7 @@ DAY_SECONDS = 86_400
 DEDUPE_SECONDS = DAY_SECONDS
 QUEUE_SECONDS = 30 * DAY_SECONDS
 SLOT_SECONDS = 120  # longer than any lease; an embedded model's name comes never again, so its keys must go
+GATEWAY_SECONDS = 3600
 GROUP = "workers"
 
 
@@ -116,6 +119,19 @@ class Keys:
         """sorted set: calls to a platform (`c<id>`), holds (`h<name>`) and its pause (`p`), by when each stops counting
         (milliseconds)"""
         return f"{self.base}:rates:{allowance}"
+
+    # --- gateways
+    def gateway(self, bot: str) -> str:
+        """string: where a listener left off in the gateway's stream of events, as JSON"""
+        return f"{self.base}:gateway:{bot}"
+
+    def gateway_owner(self, bot: str) -> str:
+        """string: the process that listens for this bot"""
+        return f"{self.base}:gateway-owner:{bot}"
+
+    def gateway_marks(self, bot: str) -> str:
+        """sorted set: places of this bot, by when what was last seen there was written (milliseconds)"""
+        return f"{self.base}:gateway-marks:{bot}"
 
     # --- dedupe
     def seen(self, key: str) -> str:

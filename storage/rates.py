@@ -18,14 +18,12 @@ from storage.keys import DAY_SECONDS, Keys
 SHORTEST_WAIT_SECONDS = 0.05
 # Asked again later, a place that was given back early would stay empty.
 LONGEST_WAIT_SECONDS = 5.0
-# A window of a second must not become one of three: what is late by more is told by the platform, and then waited for.
-MARGIN_SHARE = 0.3
 
 
 class RedisRates:
-    """The budget as one process sees it. A call counts for its allowance's seconds and `margin_seconds` more, of short
-    ones a part of them: the platform counts when a call arrives, we when it is granted, and two calls do not take
-    equally long to arrive."""
+    """The budget as one process sees it. A call counts for its allowance's seconds and `margin_seconds` more (or the
+    allowance's own): the platform counts when a call arrives, we when it is granted, and two calls do not take equally
+    long to arrive."""
 
     def __init__(self, redis: Redis, keys: Keys, *, margin_seconds: float = 2.0) -> None:
         if not 0 <= margin_seconds <= DAY_SECONDS:
@@ -53,8 +51,10 @@ class RedisRates:
         for use in uses:
             _check(use)
             keys.append(self._keys.rates(use.allowance.name))
-            seconds = use.allowance.seconds
-            counts_seconds = seconds + min(self._margin_seconds, seconds * MARGIN_SHARE)
+            margin_seconds = use.allowance.margin_seconds
+            if margin_seconds is None:
+                margin_seconds = self._margin_seconds
+            counts_seconds = use.allowance.seconds + margin_seconds
             args += [
                 str(use.allowance.limit),
                 str(_milliseconds(counts_seconds)),
@@ -87,6 +87,8 @@ def _check(use: Use) -> None:
     allowance = use.allowance
     if not (allowance.limit >= 1 and 0 < allowance.seconds <= DAY_SECONDS):
         raise ValueError(f"an allowance has at least one call, in more than 0 and at most {DAY_SECONDS} seconds")
+    if not 0 <= (allowance.margin_seconds or 0.0) <= DAY_SECONDS:
+        raise ValueError(f"a margin lasts between 0 and {DAY_SECONDS} seconds")
     if not 0 <= use.spare < allowance.limit:
         raise ValueError("what is spared must leave at least one call")
     if not 0 <= use.hold_seconds <= DAY_SECONDS:

@@ -14,7 +14,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.client import proxy_for, web_client
+from adapters.proxies import proxy_for
+from adapters.slack.client import web_client
 from adapters.slack.identity import Identity
 from adapters.slack.limits import limit_of
 from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unreachable, Unwritable

@@ -9,9 +9,9 @@ from collections.abc import Awaitable
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.background import Background
 from adapters.slack.identity import UNREACHABLE, error_code
 from adapters.slack.rendering import ASIDE, metadata
+from conversation.background import Background
 from conversation.model import InboundMessage
 
 log = logging.getLogger(__name__)

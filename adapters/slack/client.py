@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import logging
 import ssl
-from contextlib import suppress
-from ipaddress import ip_address
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters.proxies import proxy_for
 
 CALL_SECONDS = 10
 
@@ -39,15 +38,3 @@ def web_client(token: str, api_url: str, session: aiohttp.ClientSession | None =
     # The SDK takes HTTPS_PROXY from the environment and overlooks NO_PROXY.
     client.proxy = proxy_for(api_url)
     return client
-
-
-def proxy_for(url: str) -> str | None:
-    """The environment's proxy for `url`."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    with suppress(ValueError):
-        if ip_address(host).is_loopback:
-            return None
-    if host == "localhost" or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    return getproxies().get(parts.scheme) or None

@@ -17,6 +17,7 @@ from adapters.slack.places import address, linked
 from conversation import notices
 from conversation.model import InboundMessage
 from conversation.reception import Heard
+from conversation.snippets import code_question
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +36,6 @@ NOT_READ = "I could not read this command. Please try it again."
 
 # What is said to a running answer or a thread, and a command belongs to neither.
 _OF_THREADS = frozenset({"stop", "quiet", "mute", "back", "unmute", "forget"})
-
-# What people call a language: what the model calls it.
-_NAMES = """
-    Ada Assembly Awk Bash C C# C++ Clojure COBOL CSS CUDA Dart Dockerfile Elixir Elm Erlang F# Fortran Go GraphQL Groovy
-    Haskell HTML Java JavaScript jq Julia Kotlin LaTeX Lisp Lua Makefile MATLAB Nim Nix Objective-C OCaml Pascal Perl
-    PHP PowerShell Prolog Python R Ruby Rust Scala Scheme Sed Solidity SQL Swift TCL Terraform TypeScript VBA Verilog
-    VHDL YAML Zig Zsh
-"""
-_SHORT = {"js": "JavaScript", "kt": "Kotlin", "py": "Python", "rb": "Ruby", "rs": "Rust", "ts": "TypeScript"}
-_ALIASES = {"cpp": "C++", "csharp": "C#", "golang": "Go", "ps1": "PowerShell", "sh": "Bash", "shell": "Bash"}
-_LANGUAGES = {name.lower(): name for name in _NAMES.split()} | _SHORT | _ALIASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +85,3 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         reply_to={"command": command, "user": user, "team": team or me.team, "asked": asked[:ASKED_CHARS]},
     )
     return Asked(Heard(message, mentioned=True, external=not me.is_home(team)))
-
-
-def code_question(asked: str) -> str:
-    """What `/code` asks the model; "" when it does not say what to write."""
-    first, *rest = asked.split(maxsplit=1) or [""]
-    language = _LANGUAGES.get(first.lower().rstrip(":,"))
-    what = "".join(rest) if language else asked
-    if not what:
-        return ""
-    return (
-        f"Write a code snippet{f' in {language}' if language else ''}, with only a short explanation below it: {what}"
-    )

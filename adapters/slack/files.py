@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-from pathlib import PurePosixPath
 from typing import Any
 
 from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
 from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
+from adapters.markdown.file_names import is_named_for, name_of
 from adapters.slack.api import Refusal, SlackApi
 from adapters.slack.destination import Destination
 from conversation.errors import DeliveryError
@@ -30,11 +29,6 @@ _SLACK_NAMES = {"bash": "shell", "c#": "csharp", "c++": "cpp", "docker": "docker
 _SLACK_NAMES |= {"objective-c": "objc", "vb.net": "vb", "common-lisp": "lisp", "splus": "r", "tex": "latex"}
 
 
-def name_of(attachment: Attachment, key: str) -> str:
-    """The file's name: its own, what tells it from others, and its language's ending (".txt" for none)."""
-    return f"{attachment.name}-{_tag(key)}{_ending(attachment.language)}"
-
-
 def snippet_type(language: str) -> str | None:
     """Slack's name for a language; None where it has none, and guesses by the file's ending."""
     names = _names(language)
@@ -44,7 +38,7 @@ def snippet_type(language: str) -> str | None:
 def file_id_in(message: dict[str, Any], key: str) -> str | None:
     """The message id of the file that was sent for the segment `key`, if this message shows it."""
     for file in message.get("files") or []:
-        if f"-{_tag(key)}." in str(file.get("name") or ""):
+        if is_named_for(str(file.get("name") or ""), key):
             return f"{_PREFIX}{file['id']}"
     return None
 
@@ -90,10 +84,6 @@ async def delete(api: SlackApi, team: str, message_id: str) -> None:
             raise
 
 
-def _tag(key: str) -> str:
-    return sha256(key.encode()).hexdigest()[:8]
-
-
 def _names(language: str) -> list[str]:
     """What a language is called, by the word behind a code block's fence first."""
     word = language.strip().lower()
@@ -102,12 +92,3 @@ def _names(language: str) -> list[str]:
     except ClassNotFound:
         return [word]
     return [word, lexer.name.lower(), *(alias.lower() for alias in lexer.aliases)]
-
-
-def _ending(language: str) -> str:
-    try:
-        patterns = get_lexer_by_name(language.strip().lower()).filenames
-    except ClassNotFound:
-        patterns = []
-    endings = [PurePosixPath(pattern).suffix for pattern in patterns if pattern.startswith("*.")]
-    return next((ending for ending in endings if ending[1:].isalnum()), ".txt")

@@ -19,7 +19,7 @@ What is changed, and nothing else:
 
 from __future__ import annotations
 
-from adapters.slack.links import show_links
+from adapters.markdown.links import show_links
 from adapters.slack.neutral import neutral
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any
 
@@ -11,28 +9,21 @@ from adapters.slack.api import Refusal, SlackApi
 from adapters.slack.destination import question_ts
 from adapters.slack.mrkdwn import mentions, plain
 from adapters.slack.threads import replies, top_level
-from conversation.errors import DeliveryError, Paced, Unwritable
+from conversation.earlier import Unread, read_earlier
+from conversation.errors import Unwritable
 from conversation.model import InboundMessage, Job, Role, Turn
 from conversation.ports import Earlier, History
 
 Names = Callable[[str], Awaitable[str]]
 
 MAX_MESSAGES = 200  # of one entry; of a longer thread its root and the newest
-MAX_CHARACTERS = 100_000  # in all; the newest are kept
 ABOVE_MESSAGES, ABOVE_SECONDS = 10, 3600.0
 # Reads that are left to answers which look for their own messages.
 SPARE = 10
-WAIT_SECONDS = 30.0
 
 # What people write; the rest is what Slack itself tells (joined, topic set, ...).
 _SAID = frozenset({None, "bot_message", "file_share", "me_message", "thread_broadcast"})
-_NOT_READ = "I could not read the earlier messages here."
 _NOT_ALLOWED = "I may not read the linked message."
-
-
-class _Unread(DeliveryError):
-    def __init__(self, detail: str, user_notice: str) -> None:
-        super().__init__(detail, certain=True, user_notice=user_notice)
 
 
 class SlackHistory:
@@ -42,39 +33,17 @@ class SlackHistory:
         self._api, self._names = api, names
 
     async def earlier(self, job: Job, known: Collection[str]) -> Earlier:
-        """See History.earlier. Our own messages are left out, and all that came after the question.
+        """See History.earlier. Our own messages are left out, and all that came after the question."""
 
-        An entry that cannot be read does not keep the others from being read: the notice says so.
-        """
-        found: dict[str, Turn] = {}
-        failures: list[DeliveryError] = []
-        deadline = time.monotonic() + WAIT_SECONDS
-        for message in job.messages:
-            for entry in message.above:
-                try:
-                    turns = await self._patiently(job, message, entry, deadline)
-                except DeliveryError as error:
-                    failures.append(error)
-                else:
-                    found |= {turn.id: turn for turn in turns if turn.id not in known}
-        turns = _newest(sorted(found.values(), key=lambda turn: (turn.at, turn.id)))
-        return Earlier(tuple(turns), "\n".join(dict.fromkeys(failure.user_notice for failure in failures)))
-
-    async def _patiently(self, job: Job, message: InboundMessage, entry: str, deadline: float) -> list[Turn]:
-        """One entry's messages; waits for a while when the workspace's budget has no room for reading."""
-        while True:
+        async def read(message: InboundMessage, entry: str) -> list[Turn]:
             try:
                 return [await self._turn(said) for said in await self._read(job, message, entry)]
-            except Paced as error:
-                pause = error.retry_after_seconds or 1.0
-                if time.monotonic() + pause > deadline:
-                    raise _Unread(str(error), _NOT_READ) from error
-                await asyncio.sleep(pause)
-            except _Unread:
+            except (Refusal, Unwritable) as error:
+                if entry.startswith("link:"):
+                    raise Unread(str(error), _NOT_ALLOWED) from error
                 raise
-            except DeliveryError as error:
-                is_refused = isinstance(error, Refusal | Unwritable) and entry.startswith("link:")
-                raise _Unread(str(error), _NOT_ALLOWED if is_refused else _NOT_READ) from error
+
+        return await read_earlier(job, known, read)
 
     async def _read(self, job: Job, message: InboundMessage, entry: str) -> list[dict[str, Any]]:
         """The messages of one entry of `above`, oldest first."""
@@ -98,7 +67,7 @@ class SlackHistory:
             case "link", [linked, ts, *thread]:
                 await self._check_readable(team, linked, channel)
                 return await self._linked(team, linked, ts, thread[0] if thread else "")
-        raise _Unread(f"not an entry: {entry}", _NOT_READ)
+        raise Unread(f"not an entry: {entry}")
 
     async def _linked(self, team: str, channel: str, ts: str, thread_ts: str) -> list[dict[str, Any]]:
         only: dict[str, Any] = {"oldest": ts, "latest": ts, "inclusive": True, "limit": 2, "max_pages": 1}
@@ -108,7 +77,7 @@ class SlackHistory:
             found = top_level(self._api, team, channel, spare=SPARE, **only)
         said = [one async for one in self._said(found, with_ours=True) if _ts(one) == ts]
         if not said:
-            raise _Unread("the linked message is not there", _NOT_ALLOWED)
+            raise Unread("the linked message is not there", _NOT_ALLOWED)
         return said
 
     async def _check_readable(self, team: str, channel: str, asked_in: str) -> None:
@@ -117,7 +86,7 @@ class SlackHistory:
             return
         info = (await self._api.ask(team, "conversations.info", spare=SPARE, channel=channel))["channel"]
         if info.get("is_private", True) or info.get("is_im") or info.get("is_mpim"):
-            raise _Unread("the link leads to a private channel", _NOT_ALLOWED)
+            raise Unread("the link leads to a private channel", _NOT_ALLOWED)
 
     async def _said(
         self, messages: AsyncIterator[dict[str, Any]], *, with_ours: bool = False
@@ -157,15 +126,6 @@ def _text(message: dict[str, Any]) -> str:
     if not parts[0]:
         parts = [one.get("text") or one.get("fallback") or "" for one in message.get("attachments") or []]
     return "\n".join(str(part) for part in parts if part)
-
-
-def _newest(turns: list[Turn]) -> list[Turn]:
-    left = MAX_CHARACTERS
-    for index in range(len(turns) - 1, -1, -1):
-        left -= len(turns[index].text)
-        if left < 0:
-            return turns[index + 1 :]
-    return turns
 
 
 _: type[History] = SlackHistory

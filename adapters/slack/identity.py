@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -13,11 +12,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from conversation.errors import CorralError
+from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
 
 SLACK_API_URL = "https://slack.com/api/"
-SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 60.0
 
 # What no waiting mends (docs.slack.dev/reference/methods/auth.test, .../apps.connections.open).
 _FOR_GOOD = frozenset(
@@ -104,14 +103,6 @@ async def persistently(call: Callable[[], Awaitable[object]], refused: str) -> M
         log.warning("Slack is away (%s); asking again in %.0f s", why, pause)
         await asyncio.sleep(pause)
     raise AssertionError("the waits never end")
-
-
-def growing_waits() -> Iterator[float]:
-    """Seconds between tries, for ever; random, so that replicas do not come back all at once."""
-    wait = SHORTEST_WAIT_SECONDS
-    while True:
-        yield wait * random.uniform(0.5, 1.0)
-        wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
 
 def error_code(error: SlackApiError) -> str:

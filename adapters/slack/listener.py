@@ -15,13 +15,13 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.asides import Asides
-from adapters.slack.background import Background
 from adapters.slack.client import CALL_SECONDS, web_client
 from adapters.slack.home import Home
 from adapters.slack.identity import SlackAccess, SlackRefused, who_am_i
 from adapters.slack.people import People
 from adapters.slack.receiving import Receiving
 from adapters.slack.socket_mode import PING_SECONDS, SocketMode
+from conversation.background import Background
 from conversation.errors import CorralError
 from conversation.reception import Reception
 

@@ -12,12 +12,11 @@ from dataclasses import replace
 from adapters.slack.api import Barred, Refusal, Reply, SlackApi
 from adapters.slack.destination import Destination
 from adapters.slack.limits import limit_of, posts_in
-from adapters.slack.pace import Pace
-from adapters.slack.recent import Recent
 from adapters.slack.rendering import ANSWER, metadata, notification, whole
 from conversation.errors import DeliveryError, Paced
-from conversation.pacing import Use, take_or_raise
+from conversation.pacing import Pace, Use, take_or_raise
 from conversation.ports import Content
+from conversation.recent import Recent
 
 log = logging.getLogger(__name__)
 

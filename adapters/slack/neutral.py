@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-INVISIBLE = "\u200b"  # zero-width space
+from adapters.markdown.links import INVISIBLE
 
 # Beyond it a `<https://...` counts as one that hides an address: a stream cannot wait longer for its `|`.
 _LONGEST_ADDRESS = 100

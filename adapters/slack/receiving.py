@@ -13,16 +13,16 @@ from slack_bolt.response import BoltResponse
 
 from adapters.slack import commands, events
 from adapters.slack.asides import Asides
-from adapters.slack.background import Background
 from adapters.slack.commands import Asked
 from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped
 from adapters.slack.home import Home
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import Shortcut
-from adapters.slack.order import InOrder
 from adapters.slack.people import People
+from conversation.background import Background
 from conversation.errors import QueueFull, Refused, StoreUnavailable
 from conversation.model import InboundMessage
+from conversation.order import InOrder
 from conversation.reception import Heard, Press, Reception
 
 log = logging.getLogger(__name__)

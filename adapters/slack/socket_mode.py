@@ -22,7 +22,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.identity import UNREACHABLE, SlackRefused, growing_waits, persistently
+from adapters.slack.identity import UNREACHABLE, SlackRefused, persistently
+from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
 

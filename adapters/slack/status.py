@@ -12,13 +12,13 @@ import logging
 import time
 
 from adapters.slack.api import Barred, Refusal, SlackApi
-from adapters.slack.background import Background
 from adapters.slack.destination import Destination, destination_of, needs_root
 from adapters.slack.limits import limit_of
-from adapters.slack.recent import MAX_REMEMBERED
+from conversation.background import Background
 from conversation.errors import CorralError
 from conversation.model import Job
 from conversation.pacing import Use, take_or_raise
+from conversation.recent import MAX_REMEMBERED
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from adapters.slack.api import Barred, Refusal, SlackApi
 from adapters.slack.destination import Destination
 from adapters.slack.limits import limit_of
-from adapters.slack.pace import Pace
-from adapters.slack.recent import MAX_REMEMBERED, Recent
 from adapters.slack.rendering import ANSWER, below, metadata, streamable
 from conversation.errors import DeliveryError, Paced
-from conversation.pacing import Use, take_or_raise
+from conversation.pacing import Pace, Use, take_or_raise
 from conversation.ports import Content
+from conversation.recent import MAX_REMEMBERED, Recent
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from adapters.terminal.events import inbound, thread_id, with_file
+from adapters.terminal.events import inbound, thread_id
+from conversation.attached import with_file
 from conversation.model import ThreadId
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import cast
+from contextlib import suppress
 
 import pytest
 from redis.asyncio import Redis
@@ -14,28 +12,11 @@ from redis.asyncio import Redis
 from adapters.slack import messages, streams
 from adapters.slack.rendering import ASIDE, metadata
 from conversation import delivery as delivery_module
-from conversation.control import Control
-from conversation.delivery import Delivery
-from conversation.generation import Draft
-from conversation.model import Checkpoint, Claim, Ending, Job, StopReason
-from conversation.ports import JobQueue
+from conversation.model import Ending
+from tests.adapters.delivering import Answer
 from tests.adapters.slack.desk import Desk, desk
 from tests.servers.slack import GENERAL, Message, SlackServer
 from tests.waiting import until
-
-
-class OneClaim:
-    """The queue as a delivery sees it: it keeps the claim's checkpoint."""
-
-    def __init__(self) -> None:
-        self.checkpoints: list[Checkpoint] = []
-
-    async def checkpoint(self, claim: Claim, checkpoint: Checkpoint) -> StopReason | None:
-        self.checkpoints.append(checkpoint)
-        return None
-
-    async def renew(self, claims: Sequence[Claim]) -> list[StopReason | None]:
-        return [None for _ in claims]
 
 
 @pytest.fixture(autouse=True)
@@ -54,29 +35,6 @@ async def at_work(redis_client: Redis) -> AsyncIterator[Desk]:
         assert [call for call in slack.calls if call.error == "streaming_state_conflict"] == []
 
 
-class Answer:
-    """One answer that is being written."""
-
-    def __init__(self, at_work: Desk, job: Job, checkpoint: Checkpoint | None = None) -> None:
-        claim = Claim(job, checkpoint or Checkpoint(), 1, 1, time.monotonic() + 600, "1-0")
-        self.claim, self.draft, self.queue = claim, Draft.resume(claim.checkpoint), OneClaim()
-        self.delivery = Delivery(at_work.replies, cast("JobQueue", self.queue), claim, self.draft, Control())
-
-    @asynccontextmanager
-    async def being_shown(self) -> AsyncIterator[None]:
-        showing = asyncio.create_task(self.delivery.run())
-        try:
-            yield
-        finally:
-            showing.cancel()
-            with suppress(asyncio.CancelledError):
-                await showing
-
-    def say(self, text: str) -> None:
-        self.draft.text = text
-        self.delivery.grow()
-
-
 def joined(shown: Sequence[Message]) -> str:
     return "\n".join(message.body for message in shown)
 
@@ -88,7 +46,7 @@ CODE = "```python\n" + "".join(f"x{number} = {number}\n" for number in range(150
 async def test_a_long_answer_is_rotated_by_its_bytes_and_nothing_of_it_is_lost(at_work: Desk) -> None:
     """Each message is one stream, ended with its last words and its own key."""
     job = await at_work.asked()
-    answer = Answer(at_work, job)
+    answer = Answer(at_work.replies, job)
     async with answer.being_shown():
         for end in range(1000, len(LONG), 4000):
             answer.say(LONG[:end])
@@ -106,7 +64,7 @@ async def test_a_long_answer_is_rotated_by_its_bytes_and_nothing_of_it_is_lost(a
 async def test_code_goes_on_in_the_next_message_and_goes_up_as_a_file(at_work: Desk) -> None:
     """Fences closed and opened again with the language; the file has all of it."""
     job = await at_work.asked()
-    answer = Answer(at_work, job)
+    answer = Answer(at_work.replies, job)
     async with answer.being_shown():
         for end in range(20, len(CODE), 3000):
             answer.say(CODE[:end])
@@ -129,7 +87,7 @@ async def test_a_slow_answer_goes_on_in_a_new_message_before_its_stream_dies(
     """No word twice, none missing."""
     monkeypatch.setattr(streams, "ROTATE_SECONDS", 0.1)
     job = await at_work.asked()
-    answer = Answer(at_work, job)
+    answer = Answer(at_work.replies, job)
     words = [f"word{number}" for number in range(40)]
     async with answer.being_shown():
         for index in range(3):
@@ -151,7 +109,7 @@ async def test_another_process_goes_on_in_the_messages_of_a_dead_one(
 ) -> None:
     """From its last checkpoint, whatever became of its last call."""
     job = await at_work.asked()
-    first = Answer(at_work, job)
+    first = Answer(at_work.replies, job)
     async with first.being_shown():
         if lost == "chat.startStream":
             at_work.slack.lose_reply(lost)
@@ -174,7 +132,7 @@ async def test_another_process_goes_on_in_the_messages_of_a_dead_one(
         with suppress(asyncio.CancelledError):
             await closing
     async with desk(at_work.slack, redis_client) as other:
-        second = Answer(other, job, checkpoint)
+        second = Answer(other.replies, job, checkpoint)
         second.draft.text = "Use a list."
         await second.delivery.close(Ending.COMPLETE, "It is there.")
     (message,) = at_work.shown(job)
@@ -188,7 +146,7 @@ async def test_an_end_waits_while_slack_is_broken_and_says_so_with_200(
     """Longer than for a refusal, after which the half answer would stand there for ever."""
     monkeypatch.setattr(delivery_module, "LONGEST_RETRY_SECONDS", 0.02)
     job = await at_work.asked()
-    answer = Answer(at_work, job)
+    answer = Answer(at_work.replies, job)
     async with answer.being_shown():
         answer.say("Use")
         await until("its message is known", lambda: bool(answer.delivery.message_ids))
@@ -204,7 +162,7 @@ async def test_an_end_waits_while_slack_is_broken_and_says_so_with_200(
 async def test_a_removed_answer_leaves_nothing_in_the_thread(at_work: Desk) -> None:
     """Also while its stream lives."""
     job = await at_work.asked()
-    answer = Answer(at_work, job)
+    answer = Answer(at_work.replies, job)
     async with answer.being_shown():
         answer.say("Use")
         await until("its message is known", lambda: bool(answer.delivery.message_ids))

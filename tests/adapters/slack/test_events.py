@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.slack import commands
-from adapters.slack.commands import ANSWER_COMES, CODE_USAGE, HELP, NOT_KNOWN, NOT_READ, Asked, code_question
+from adapters.slack.commands import ANSWER_COMES, CODE_USAGE, HELP, NOT_KNOWN, NOT_READ, Asked
 from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped, people_in, translate
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import ASK_ABOUT_IT, Shortcut
 from conversation.model import Action, InboundMessage, ThreadId
 from conversation.reception import Heard, Person, Press
+from conversation.snippets import code_question
 from storage.records import dump_message, load_message
 
 ME = Identity(team="T1", user="UBOT", bot="BBOT")

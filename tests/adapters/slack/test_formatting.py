@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from adapters.slack.addresses import leads_to
+from adapters.markdown.addresses import leads_to
 from adapters.slack.formatting import stable, to_slack
 
 # What Slack would act on, written independently of the code under test.

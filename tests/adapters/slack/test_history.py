@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from adapters.slack import history as history_module
 from adapters.slack.history import SlackHistory
 from adapters.slack.limits import limit_of
+from conversation import earlier
 from conversation.model import Job, Role
 from conversation.pacing import Use
 from tests.adapters.slack.desk import Desk, desk, ended
@@ -82,7 +83,7 @@ async def test_of_a_long_thread_the_root_and_the_newest_are_read(
     texts = [text for _, text in await read(at_work, job)]
     assert texts == ["the root", *(str(number) for number in range(211, 410))]
     assert len(at_work.slack.calls_of("conversations.replies")) == 3
-    monkeypatch.setattr(history_module, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(earlier, "MAX_CHARACTERS", 10)
     assert [text for _, text in await read(at_work, job)] == ["407", "408", "409"]
 
 
@@ -171,7 +172,7 @@ async def test_reading_waits_for_room_and_leaves_some_to_those_who_look_for_thei
     assert await read(at_work, job) == [("Bob", "the root")]
     for _ in range(limit.limit - history_module.SPARE):
         await at_work.rates.take(Use(limit))
-    monkeypatch.setattr(history_module, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(earlier, "WAIT_SECONDS", 0.1)
     assert await look(at_work, job) == ([], NOT_READ)
     assert await at_work.replies.find(job, at_work.segment(job)) is None  # it may still look
 

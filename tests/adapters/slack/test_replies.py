@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
+from adapters.markdown.file_names import name_of
 from adapters.slack import messages, status, streams
 from adapters.slack.destination import destination_of
-from adapters.slack.files import name_of, snippet_type
+from adapters.slack.files import snippet_type
 from adapters.slack.limits import limit_of
 from adapters.slack.rendering import below
 from conversation.errors import DeliveryError, Paced, Unwritable

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from markdown_it import MarkdownIt
 
-# Only the blocks; without HTML, which Slack shows as text.
+# Only the blocks; without HTML, which chats show as text.
 _BLOCKS = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).disable("reference")
 _BLOCKS.core.ruler.enableOnly(["normalize", "block"])
 

@@ -16,9 +16,10 @@ from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.common.utils import unescapeAll
 from markdown_it.helpers import parseLinkDestination, parseLinkTitle
 
-from adapters.slack.addresses import leads_to, names
-from adapters.slack.fences import lines
-from adapters.slack.neutral import INVISIBLE
+from adapters.markdown.addresses import leads_to, names
+from adapters.markdown.fences import lines
+
+INVISIBLE = "\u200b"  # zero-width space
 
 # How far a decision looks ahead, in characters. A stream cannot show what is undecided.
 _SPAN = _LINK = _IMAGE = 200

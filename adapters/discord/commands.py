@@ -1,0 +1,101 @@
+"""The application commands `/ask`, `/code` and `/forget`, and the one in a message's menu."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from adapters.discord.desk import Desk
+from adapters.discord.events import File
+from adapters.discord.lookups import UNREACHABLE
+from conversation.snippets import LANGUAGES, code_question
+from conversation.waits import growing_waits
+
+log = logging.getLogger(__name__)
+
+ASK_MENU = "Ask Corral about this"
+MAX_CHOICES = 25  # Discord's limit (docs: interactions/application-commands, autocomplete)
+MAX_QUESTION = 6000  # of a command's option
+REGISTER_SECONDS, TRIES = 30.0, 5
+FAILED = "Something went wrong on my side. Please try again."
+
+_PRIVATE = "Show the answer to you alone"
+
+Question = app_commands.Range[str, 1, MAX_QUESTION]
+
+
+def build_tree(client: discord.Client, desk: Desk, *, direct: bool) -> app_commands.CommandTree[Any]:
+    """The commands, for servers that installed us and, with `direct`, for direct messages."""
+    tree: app_commands.CommandTree[Any] = app_commands.CommandTree(
+        client,
+        allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=direct, private_channel=False),
+        allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+    )
+
+    @tree.command(name="ask", description="Ask a coding question")
+    @app_commands.describe(question="What you want to know", file="Code or text that belongs to it", private=_PRIVATE)
+    async def ask(
+        interaction: discord.Interaction[Any],
+        question: Question,
+        file: discord.Attachment | None = None,
+        private: bool = False,
+    ) -> None:
+        await desk.ask(interaction, question, question, private=private, files=_files(file))
+
+    @tree.command(name="code", description="Write a code snippet")
+    @app_commands.describe(what="What it should do", language="The language to write it in", private=_PRIVATE)
+    async def code(
+        interaction: discord.Interaction[Any], what: Question, language: str = "", private: bool = False
+    ) -> None:
+        asked = f"{language} {what}".strip()
+        await desk.ask(interaction, code_question(asked) or asked, asked, private=private)
+
+    @code.autocomplete("language")
+    async def languages(_: discord.Interaction[Any], typed: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=name, value=name) for name in languages_like(typed)]
+
+    @tree.command(name="forget", description="Remove this conversation from my memory")
+    async def forget(interaction: discord.Interaction[Any]) -> None:
+        await desk.forget(interaction)
+
+    @tree.context_menu(name=ASK_MENU)
+    async def about(interaction: discord.Interaction[Any], message: discord.Message) -> None:
+        await desk.about(interaction, message)
+
+    @tree.error
+    async def failed(interaction: discord.Interaction[Any], error: app_commands.AppCommandError) -> None:
+        log.error("a command of Discord's failed", exc_info=error)
+        if not interaction.response.is_done():
+            await interaction.response.send_message(FAILED, ephemeral=True)
+
+    return tree
+
+
+async def register(tree: app_commands.CommandTree[Any]) -> None:
+    """Tell Discord of them; tried a few times. It keeps them for us while we are away."""
+    for _, wait in zip(range(TRIES), growing_waits(), strict=False):
+        try:
+            async with asyncio.timeout(REGISTER_SECONDS):
+                await tree.sync()
+        except (discord.HTTPException, *UNREACHABLE) as exc:
+            log.warning("Discord was not told of our commands: %s", str(exc) or type(exc).__name__)
+            await asyncio.sleep(wait)
+        else:
+            return
+
+
+def languages_like(typed: str) -> list[str]:
+    """Languages whose name holds what was typed, those that begin with it first."""
+    wanted = typed.strip().lower()
+    found = [name for name in LANGUAGES if wanted in name.lower()]
+    return sorted(found, key=lambda name: (not name.lower().startswith(wanted), name.lower()))[:MAX_CHOICES]
+
+
+def _files(attached: discord.Attachment | None) -> tuple[File, ...]:
+    if attached is None:
+        return ()
+    return (File(attached.filename, attached.url, attached.size, attached.content_type or ""),)

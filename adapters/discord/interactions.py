@@ -1,0 +1,175 @@
+"""What people call up and press, in the conversation's words. Pure.
+
+Source: discord.com/developers/docs/interactions/receiving-and-responding. Discord delivers an interaction once, waits
+three seconds for its acknowledgement, and takes edits of what was shown for fifteen minutes.
+
+Ids of messages that come of an interaction begin with a snowflake, as those of all messages do: it tells their time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import discord
+
+from adapters.discord.channels import DIRECT_GUILD, PLATFORM, Kind, Place
+from adapters.discord.events import reply_to
+from adapters.discord.payloads import milliseconds_of
+from adapters.discord.reading import title
+from conversation.model import Action, InboundMessage, ThreadId
+from conversation.reception import Heard, Person, Press
+
+TOKEN_SECONDS = 900
+ECHOED_CHARACTERS = 1500
+ASK_ABOUT_IT = "Please answer this message."
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Who called something up, and where. `token` lets us edit what is shown to them, until it expires."""
+
+    place: Place
+    user: str
+    name: str
+    id: str
+    token: str
+    application: str
+
+    @property
+    def at(self) -> float:
+        """Seconds since 1970."""
+        return milliseconds_of(self.id) / 1000
+
+    @property
+    def private_address(self) -> ThreadId:
+        """What one person asks us in one place so that nobody else sees it is one conversation."""
+        return ThreadId(PLATFORM, self.place.guild, self.place.id, f"private-{self.user}")
+
+    @property
+    def private_reply_to(self) -> dict[str, str]:
+        """What showing something to this person alone takes."""
+        where = {"channel": self.place.parent or self.place.id, "user": self.user}
+        if self.place.kind is Kind.THREAD:
+            where["thread"] = self.place.id
+        expires = str(int(self.at) + TOKEN_SECONDS)
+        return {**where, "interaction": self.token, "application": self.application, "expires": expires}
+
+
+def called(interaction: discord.Interaction) -> Called:
+    """Read discord.py's interaction."""
+    return Called(
+        place=place_of_interaction(interaction),
+        user=str(interaction.user.id),
+        name=interaction.user.display_name,
+        id=str(interaction.id),
+        token=interaction.token,
+        application=str(interaction.application_id),
+    )
+
+
+def place_of_interaction(interaction: discord.Interaction) -> Place:
+    """Where it was called up."""
+    channel = interaction.channel
+    channel_id = str(interaction.channel_id or (channel.id if channel is not None else 0))
+    if interaction.guild_id is None:
+        return Place(DIRECT_GUILD, channel_id, Kind.DIRECT)
+    guild = str(interaction.guild_id)
+    if isinstance(channel, discord.Thread):
+        return Place(guild, channel_id, Kind.THREAD, str(channel.parent_id), channel.name, str(channel.owner_id))
+    is_voice = isinstance(channel, discord.VoiceChannel | discord.StageChannel)
+    return Place(guild, channel_id, Kind.VOICE if is_voice else Kind.CHANNEL)
+
+
+def missing_permissions(interaction: discord.Interaction) -> list[str]:
+    """What a public answer here needs and we do not have, as Discord's pages call it."""
+    match place_of_interaction(interaction).kind:
+        case Kind.DIRECT:
+            return []
+        case Kind.CHANNEL:
+            needed = ["view_channel", "create_public_threads", "send_messages_in_threads"]
+        case Kind.THREAD:
+            needed = ["view_channel", "send_messages_in_threads"]
+        case _:
+            needed = ["view_channel", "send_messages"]
+    allowed = interaction.app_permissions
+    return [name.replace("_", " ").title() for name in needed if not getattr(allowed, name)]
+
+
+def public_question(by: Called, root: str, text: str, asked: str) -> Heard:
+    """A question that everybody sees in the message `root`, which was posted for it; answered in a thread of that."""
+    message = InboundMessage(
+        address=by.place.address(root),
+        message_id=root,
+        author_id=by.user,
+        author_name=by.name,
+        text=text,
+        sent_at=by.at,
+        dedupe_keys=(f"discord:interaction:{by.id}",),
+        reply_to=reply_to(by.place, root, by.user, title(asked, by.name)),
+    )
+    return Heard(message, mentioned=True, direct=by.place.kind is Kind.DIRECT)
+
+
+def private_question(by: Called, text: str, asked: str) -> Heard:
+    """A question that only who asks it sees, and its answer."""
+    message = InboundMessage(
+        address=by.private_address,
+        message_id=by.id,
+        author_id=by.user,
+        author_name=by.name,
+        text=text,
+        sent_at=by.at,
+        reply_to={**by.private_reply_to, "title": title(asked, by.name)},
+    )
+    return Heard(message, mentioned=True)
+
+
+def forget(by: Called) -> Heard:
+    """The wish to have the conversation forgotten: the thread's or the direct messages', else what this person asked us
+    here privately. Told to them alone."""
+    in_place = by.place.kind in {Kind.THREAD, Kind.DIRECT}
+    message = InboundMessage(
+        address=by.place.address(by.id) if in_place else by.private_address,
+        message_id=by.id,
+        author_id=by.user,
+        author_name=by.name,
+        text="forget",
+        sent_at=by.at,
+        reply_to=by.private_reply_to,
+    )
+    return Heard(message, mentioned=True)
+
+
+def about_message(by: Called, message_id: str, content: str) -> Heard:
+    """The wish to have somebody's message answered, in the place where it would be if its author had asked."""
+    message = InboundMessage(
+        address=by.place.address(message_id),
+        message_id=by.id,
+        author_id=by.user,
+        author_name=by.name,
+        text=ASK_ABOUT_IT,
+        sent_at=by.at,
+        above=(f"message:{by.place.id}:{message_id}",),
+        reply_to=reply_to(by.place, message_id, by.user, title(content, by.name)),
+    )
+    return Heard(message, mentioned=True, direct=by.place.kind is Kind.DIRECT)
+
+
+def press(by: Called, action: Action, target: str, message_id: str, *, is_private: bool) -> Press:
+    """A press of a button below the answer `message_id`; of one that only this person sees, `is_private`."""
+    return Press(
+        action=action,
+        target=target,
+        person=Person(by.private_address if is_private else by.place.address(message_id), by.user),
+        person_name=by.name,
+        id=by.id,
+        at=by.at,
+        message_id=message_id,
+        reply_to=by.private_reply_to if is_private else reply_to(by.place, message_id, by.user),
+    )
+
+
+def echo(name: str, asked: str) -> str:
+    """The message that shows to everybody what was asked."""
+    shown = asked if len(asked) <= ECHOED_CHARACTERS else f"{asked[:ECHOED_CHARACTERS]}…"
+    return f"**{discord.utils.escape_markdown(name)}** asked:\n>>> {shown}"

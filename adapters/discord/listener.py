@@ -1,0 +1,232 @@
+"""Listens to Discord: messages over the gateway, commands and buttons."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
+from typing import Any, Protocol, Self
+
+import aiohttp
+import discord
+
+from adapters.discord import events
+from adapters.discord.asides import Asides
+from adapters.discord.attachments import CDN, Attachments
+from adapters.discord.buttons import actions_of
+from adapters.discord.catching_up import CatchingUp, Marked
+from adapters.discord.client import CorralClient
+from adapters.discord.commands import build_tree, register
+from adapters.discord.desk import Desk
+from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway, Sessions
+from adapters.discord.identifying import IDENTIFY_SECONDS
+from adapters.discord.identity import DiscordAccess, DiscordRefused, Identity
+from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
+from adapters.discord.payloads import Json
+from adapters.discord.progress import Marks
+from adapters.discord.receiving import Receiving
+from conversation.background import Background
+from conversation.errors import CorralError
+from conversation.pacing import RateBudget
+from conversation.reception import Reception
+from conversation.waits import growing_waits
+
+log = logging.getLogger(__name__)
+
+# How long the start waits for Discord before it goes on without.
+CONTACT_SECONDS = 10.0
+LOGIN_SECONDS = 20.0
+# How long a sentence to a person that is on its way keeps the end waiting.
+PARTING_SECONDS = 1.0
+
+_REFUSED = "Discord refuses DISCORD_TOKEN. Copy it from the application's page Bot, with Reset Token."
+
+
+class Gateways(Sessions, Marked, Protocol):
+    """What listening keeps for the next process."""
+
+
+class DiscordListener:
+    """Listens for as long as the context lasts; at its end nothing more is taken in first of all, and the session is
+    left to the next process.
+
+    Entering raises DiscordRefused when Discord refuses the token or the intents. While Discord is away it goes on
+    without it and keeps trying; `on_refused` is told when we turn out to be refused then, or later. `origins` are where
+    attachments may come from. Of several processes one listens, the others stand by.
+    """
+
+    def __init__(
+        self,
+        access: DiscordAccess,
+        reception: Reception,
+        gateways: Gateways,
+        budget: RateBudget,
+        *,
+        on_refused: Callable[[DiscordRefused], object] = lambda _: None,
+        origins: Collection[str] = CDN,
+        contact_seconds: float = CONTACT_SECONDS,
+        identify_seconds: float = IDENTIFY_SECONDS,
+        ping_seconds: float = PING_SECONDS,
+    ) -> None:
+        self._access, self._reception, self._gateways, self._budget = access, reception, gateways, budget
+        self._on_refused, self._origins = on_refused, origins
+        self._contact_seconds, self._identify_seconds = contact_seconds, identify_seconds
+        self._ping_seconds = ping_seconds
+        self._stack = AsyncExitStack()
+        self._background = Background()
+        self._gateway: Gateway | None = None
+        self._contacted = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def ready(self) -> None:
+        """For the health page. Raises CorralError, which says what is missing, while Discord cannot reach us. Whoever
+        stands by is ready."""
+        if self._gateway is None:
+            raise CorralError("Discord has not answered yet")
+        if not (self._gateway.greeted.is_set() or self._gateway.is_standing_by):
+            raise CorralError("there is no connection to Discord's gateway")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that Discord told is stored, or nothing to us."""
+        return self._gateway is None or self._gateway.is_idle
+
+    async def _begin(self) -> None:
+        session = await self._stack.enter_async_context(aiohttp.ClientSession())
+        attachments = Attachments(session, origins=self._origins)
+        self._stack.push_async_callback(self._background.aclose, PARTING_SECONDS)
+        contact = asyncio.create_task(self._keep_contact(attachments), name="contact with Discord")
+        self._stack.push_async_callback(_end, contact)
+        await self._first_contact(contact)
+
+    async def _keep_contact(self, attachments: Attachments) -> None:
+        """Ends by being cancelled. Raises DiscordRefused; after anything else it begins anew."""
+        for wait in growing_waits():
+            try:
+                await self._contact(attachments)
+            except DiscordRefused:
+                raise
+            except Exception:
+                log.exception("listening to Discord broke; it begins again in %.0f s", wait)
+            await asyncio.sleep(wait)
+
+    async def _contact(self, attachments: Attachments) -> None:
+        async with AsyncExitStack() as stack:
+            client = await self._log_in()
+            stack.push_async_callback(client.close)
+            lookups = Lookups(client.http, str(client.user.id if client.user else 0))
+            stack.push_async_callback(lookups.aclose)
+            gateway, tree = assemble(
+                client, lookups, attachments, self._background, self._access, self._reception, self._gateways,
+                self._budget, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
+                ping_seconds=self._ping_seconds,
+            )  # fmt: skip
+            self._background.start(register(tree), "tell Discord of our commands")
+            self._gateway = gateway
+            stack.push_async_callback(gateway.aclose, PARTING_SECONDS)
+            await gateway.run()
+
+    async def _log_in(self) -> CorralClient:
+        for wait in growing_waits():
+            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS)
+            try:
+                async with asyncio.timeout(LOGIN_SECONDS):
+                    await client.login(self._access.token)
+            except discord.LoginFailure as exc:
+                await client.close()
+                raise DiscordRefused(_REFUSED) from exc
+            except (discord.HTTPException, *UNREACHABLE) as exc:
+                await client.close()
+                log.warning("Discord is away (%s); asking again in %.0f s", str(exc) or type(exc).__name__, wait)
+                await asyncio.sleep(wait)
+            except BaseException:
+                await client.close()
+                raise
+            else:
+                return client
+        raise AssertionError("the waits never end")
+
+    async def _first_contact(self, contact: asyncio.Task[None]) -> None:
+        contacted = asyncio.create_task(self._contacted.wait(), name="first contact with Discord")
+        try:
+            await asyncio.wait({contact, contacted}, timeout=self._contact_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            contacted.cancel()
+        if contact.done():
+            contact.result()
+        elif not self._contacted.is_set():
+            log.warning("Discord does not answer yet; it is asked again and again")
+        contact.add_done_callback(self._report)
+
+    def _report(self, contact: asyncio.Task[None]) -> None:
+        if contact.cancelled() or (error := contact.exception()) is None:
+            return
+        is_refusal = isinstance(error, DiscordRefused)
+        log.error("listening to Discord ended: %s", error, exc_info=None if is_refusal else error)
+        if isinstance(error, DiscordRefused):
+            self._on_refused(error)
+
+
+MESSAGES = frozenset({events.CREATED, events.UPDATED, events.DELETED})
+DELETED_MANY = "MESSAGE_DELETE_BULK"
+HANDLED = MESSAGES | {DELETED_MANY} | TOLD_IN
+
+
+def assemble(
+    client: CorralClient,
+    lookups: Lookups,
+    attachments: Attachments,
+    background: Background,
+    access: DiscordAccess,
+    reception: Reception,
+    gateways: Gateways,
+    budget: RateBudget,
+    **more: Any,
+) -> tuple[Gateway, discord.app_commands.CommandTree[Any]]:
+    """The gateway of a client that is logged in, with all that hears what it brings, and the commands. `more` is for
+    Gateway."""
+    assert client.user is not None
+    me = Identity(user=str(client.user.id), application=str(client.application_id))
+    marks = Marks()
+    receiving = Receiving(access, me, reception, lookups, attachments, Asides(client, background), marks)
+    catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving)
+    desk = Desk(reception, attachments)
+    client.add_dynamic_items(*actions_of(desk))
+    handle = _handler(receiving, lookups)
+    gateway = Gateway(client, me.application, gateways, budget, handle, HANDLED, catching_up.run, marks, **more)
+    return gateway, build_tree(client, desk, direct=access.direct)
+
+
+def _handler(receiving: Receiving, lookups: Lookups) -> Callable[[str, Json], Any]:
+    def handle(event: str, payload: Json) -> Any:
+        if event in TOLD_IN:
+            return lookups.learn(event, payload)
+        if event == DELETED_MANY:
+            return _each_deleted(receiving, payload)
+        return receiving.receive(event, payload) if receiving.is_news(event, payload) else None
+
+    return handle
+
+
+async def _each_deleted(receiving: Receiving, payload: Json) -> None:
+    ids = payload.get("ids")
+    for one in ids if isinstance(ids, list) else []:
+        deleted = {**payload, "id": one}
+        if receiving.is_news(events.DELETED, deleted):
+            await receiving.receive(events.DELETED, deleted)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,147 @@
+"""One event of the gateway's, on its way in: understood and stored. Discord tells of it once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from adapters.discord import events
+from adapters.discord.asides import NOT_DIRECT, PROMISE, Asides
+from adapters.discord.attachments import Attachments
+from adapters.discord.channels import Kind, Place
+from adapters.discord.events import Deleted, Ears, Edited, News, Said
+from adapters.discord.identity import DiscordAccess, Identity
+from adapters.discord.lookups import Lookups, Unreachable
+from adapters.discord.payloads import Json, Malformed, milliseconds_of, part, snowflake, string
+from adapters.discord.progress import Marks
+from conversation.errors import QueueFull, StoreUnavailable
+from conversation.order import InOrder
+from conversation.ports import Accepted
+from conversation.reception import Heard, Reception
+from conversation.waits import growing_waits
+
+log = logging.getLogger(__name__)
+
+# A store that takes longer is as good as away; what it stored all the same is recognised when it comes again.
+STORE_SECONDS = 5.0
+SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.25, 5.0
+# A channel that Discord cannot tell us about for so long must not fill us up with what is said in it.
+PATIENCE_SECONDS = 600.0
+
+
+class Receiving:
+    """Sees to messages, edits and deletions, in the order of each channel."""
+
+    def __init__(
+        self,
+        access: DiscordAccess,
+        me: Identity,
+        reception: Reception,
+        lookups: Lookups,
+        attachments: Attachments,
+        asides: Asides,
+        marks: Marks,
+    ) -> None:
+        self._access, self._me, self._reception = access, me, reception
+        self._lookups, self._attachments, self._asides, self._marks = lookups, attachments, asides, marks
+        self._order = InOrder()
+
+    def is_news(self, event: str, payload: object) -> bool:
+        """Whether it can concern us at all: most of what comes does not. Also for what cannot be read."""
+        try:
+            body = part(payload)
+            snowflake(body, "id"), snowflake(body, "channel_id")
+            if event == events.CREATED:
+                return events.is_written(body, self._me)
+            return event == events.DELETED or bool(part(body, "author") and string(body, "edited_timestamp"))
+        except Malformed as exc:
+            log.warning("Discord's %s cannot be read: %s", event, exc)
+            return False
+
+    async def receive(self, event: str, payload: Json) -> None:
+        """See to it, and try again for as long as the store is away (or Discord, for ten minutes): nobody brings it a
+        second time. What `is_news` says no to must not come here."""
+        channel = snowflake(payload, "channel_id")
+        promised, deadline = False, time.monotonic() + PATIENCE_SECONDS
+        async with self._order.turn(channel):
+            for wait in growing_waits(SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS):
+                place: Place | None = None
+                news: News | None = None
+                try:
+                    place = await self._lookups.place(channel, string(payload, "guild_id"))
+                    if place is None:
+                        return
+                    news = events.translate(event, payload, place, await self._ears(payload))
+                    await self._take(news, place, snowflake(payload, "id"))
+                except (StoreUnavailable, Unreachable) as error:
+                    log.warning("Discord's %s waits: %s", event, error)
+                    if isinstance(error, StoreUnavailable) and place is not None and not promised:
+                        promised = self._promise(news, place)
+                    if isinstance(error, Unreachable) and time.monotonic() > deadline:
+                        raise
+                    await asyncio.sleep(wait)
+                else:
+                    return
+
+    def watch(self, place: Place) -> None:
+        """What is written in this place from now on is caught up with; what was before is none of ours."""
+        self._marks.note(place, round(time.time() * 1000), is_ours=True)
+
+    async def _ears(self, payload: Json) -> Ears:
+        mentions_roles = bool(events.roles_in(payload))
+        roles = await self._lookups.our_roles(string(payload, "guild_id")) if mentions_roles else frozenset()
+        return Ears(self._me, self._access.help_channels, roles)
+
+    async def _take(self, news: News | None, place: Place, message_id: str) -> None:
+        accepted: Accepted | None = None
+        try:
+            async with asyncio.timeout(STORE_SECONDS) as waiting:
+                match news:
+                    case Said() if place.kind is Kind.DIRECT and not self._access.direct:
+                        self._asides.tell(place, message_id, NOT_DIRECT)
+                        return
+                    case Said():
+                        heard = await self._with_files(news, waiting)
+                        accepted = await self._reception.hear(heard)
+                    case Edited():
+                        heard = await self._with_files(news.said, waiting)
+                        await self._reception.edited(heard, news.edit_id)
+                    case Deleted():
+                        await self._reception.deleted(news.message)
+        except QueueFull as error:
+            if not isinstance(news, Deleted):
+                self._asides.tell(place, message_id, error.user_notice)
+            else:
+                raise StoreUnavailable("the queue is full, and what was deleted must go") from error
+        except TimeoutError as exc:
+            raise StoreUnavailable(f"the store took longer than {STORE_SECONDS} s") from exc
+        if isinstance(news, Said) or news is None:
+            self._mark(place, message_id, accepted)
+
+    async def _with_files(self, said: Said, waiting: asyncio.Timeout) -> Heard:
+        """With the text of its files, if the message concerns us: nobody else's are fetched."""
+        heard = said.heard
+        if not said.files or not await self._reception.concerns_us(heard):
+            return heard
+        waiting.reschedule(None)  # they have a time-out of their own
+        message = await self._attachments.read_into(heard.message, said.files)
+        waiting.reschedule(asyncio.get_running_loop().time() + STORE_SECONDS)
+        return Heard(message, heard.mentioned, heard.direct, heard.elsewhere, heard.external)
+
+    def _mark(self, place: Place, message_id: str, accepted: Accepted | None) -> None:
+        at = milliseconds_of(message_id)
+        helps = self._access.help_channels
+        self._marks.note(place, at, is_ours=accepted is not None or place.id in helps)
+        if accepted is not None and place.kind is Kind.CHANNEL:
+            # What follows is written in the thread that is made of it.
+            self._marks.note(Place(place.guild, message_id, Kind.THREAD, place.id), at, is_ours=True)
+        if place.kind is Kind.THREAD and place.parent in helps and message_id == place.id:
+            self._marks.note(Place(place.guild, place.parent, Kind.FORUM), at, is_ours=True)
+
+    def _promise(self, news: News | None, place: Place) -> bool:
+        """Say that a question is not lost though it is not stored; of what may not be one nothing is said."""
+        if isinstance(news, Said) and news.heard.is_ours:
+            self._asides.tell(place, news.heard.message.message_id, PROMISE)
+            return True
+        return False

@@ -1,0 +1,144 @@
+"""Writes answers in Discord: in threads and direct messages with the bot's token, and to one person alone.
+
+Needs no gateway, so that any worker can go on with any answer.
+"""
+
+from __future__ import annotations
+
+from adapters.discord import finding
+from adapters.discord.api import DiscordApi
+from adapters.discord.direct import Direct
+from adapters.discord.finding import FILE, MESSAGE
+from adapters.discord.messages import Messages
+from adapters.discord.places import Destination, destination_of, needs_thread, question_id, thread_address
+from adapters.discord.private import PrivateAnswers
+from adapters.discord.refusals import UNKNOWN_MESSAGE, Refusal
+from adapters.discord.rendering import MAX_TEXT
+from adapters.discord.status import Status
+from adapters.discord.threads import Threads
+from conversation.model import Job, Segment, ThreadId
+from conversation.ports import Attachment, Content, OpensPlaces, ReplySink, TakesFiles, TellsPrivately, Written
+from conversation.recent import MAX_REMEMBERED, Recent
+
+
+class DiscordReplies:
+    """A ReplySink whose message ids are Discord's; a file is a message too."""
+
+    message_limit = MAX_TEXT
+    limit_in_bytes = False
+    has_buttons = True
+
+    def __init__(self, api: DiscordApi) -> None:
+        self._api = api
+        self._threads = Threads(api)
+        self._status = Status(api, self._threads)
+        self._messages, self._direct = Messages(api), Direct(api)
+        self._private = PrivateAnswers(api, self._messages, self._direct)
+        self._gone = Recent()  # messages that somebody deleted
+        self._instead: dict[str, str] = {}  # by an old answer's message that is gone: what shows the new one
+
+    async def aclose(self) -> None:
+        """End what is still done beside the answers."""
+        await self._status.aclose()
+        await self._threads.aclose()
+
+    @property
+    def edit_interval_seconds(self) -> float:
+        """See ReplySink.edit_interval_seconds. Who comes too early all the same is told."""
+        return self._messages.pace.pause_seconds
+
+    async def find(self, job: Job, segment: Segment) -> Written | None:
+        """See ReplySink.find."""
+        at = destination_of(job)
+        if at.private is not None:
+            return await self._private.find(job, segment.key)
+        return await finding.find(self._api, at.channel, question_id(job), segment.key)
+
+    async def post(self, job: Job, segment: Segment, content: Content) -> Written:
+        """See ReplySink.post."""
+        at = destination_of(job)
+        self._status.end(job)
+        if at.private is not None:
+            return await self._private.post(job, segment.key, content)
+        return Written(await self._messages.post(at.channel, segment.key, job.revision, content), MESSAGE)
+
+    async def edit(self, job: Job, segment: Segment, content: Content) -> None:
+        """See ReplySink.edit. Nothing happens when somebody deleted the message."""
+        at, message_id = destination_of(job), segment.message_id
+        assert message_id is not None
+        self._status.end(job)
+        if message_id in self._gone:
+            return
+        try:
+            if at.private is not None:
+                await self._private.edit(job, segment, content)
+            else:
+                shown_in = self._instead.get(message_id, message_id)
+                await self._messages.edit(at.channel, segment.key, shown_in, content)
+        except Refusal as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+            is_old_answers = not segment.mode and message_id not in self._instead
+            if is_old_answers and at.private is None:
+                await self._show_instead(job, at, segment, content)
+            else:
+                self._gone.add(message_id)
+
+    async def delete(self, job: Job, message_id: str) -> None:
+        """See ReplySink.delete."""
+        at = destination_of(job)
+        if at.private is not None:
+            await self._private.delete(job, message_id)
+        else:
+            await self._messages.delete(at.channel, self._instead.get(message_id, message_id))
+
+    async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
+        """See TakesFiles.attach."""
+        at = destination_of(job)
+        if at.private is not None:
+            return await self._private.attach(job, segment.key, attachment)
+        return Written(await self._messages.attach(at.channel, segment.key, job.revision, attachment), FILE)
+
+    def is_file(self, message_id: str) -> bool:
+        """See TakesFiles.is_file: every message can show a text, a file's too, which loses its file then."""
+        return False
+
+    async def status(self, job: Job, text: str) -> None:
+        """See ReplySink.status. There is no place for `text`: the open thread and the typing indicator say enough."""
+        if text:
+            self._status.show(job)
+        else:
+            self._status.end(job)
+
+    def needs_place(self, job: Job) -> bool:
+        """See OpensPlaces.needs_place."""
+        return needs_thread(job)
+
+    async def open(self, job: Job, *, look: bool) -> tuple[str, ThreadId]:
+        """See OpensPlaces.open. Its id is known before, so nothing is looked for."""
+        await self._threads.open(job)
+        address = thread_address(job)
+        return address.thread, address
+
+    async def tell(self, job: Job, text: str) -> None:
+        """See TellsPrivately.tell."""
+        await self._direct.tell(job, text)
+
+    async def _show_instead(self, job: Job, at: Destination, segment: Segment, content: Content) -> None:
+        """The new answer was to take the place of an old one that somebody deleted: it gets a message of its own."""
+        assert segment.message_id is not None
+        found = await finding.find(self._api, at.channel, question_id(job), segment.key)
+        if found is not None:
+            await self._messages.edit(at.channel, segment.key, found.message_id, content)
+            message_id = found.message_id
+        else:
+            message_id = await self._messages.post(at.channel, segment.key, job.revision, content)
+        self._instead[segment.message_id] = message_id
+        if len(self._instead) > MAX_REMEMBERED:
+            del self._instead[next(iter(self._instead))]
+
+
+_sink: type[ReplySink] = DiscordReplies
+_opens_places: type[OpensPlaces] = DiscordReplies
+_tells_privately: type[TellsPrivately] = DiscordReplies
+_takes_files: type[TakesFiles] = DiscordReplies

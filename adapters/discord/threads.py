@@ -1,0 +1,78 @@
+"""A thread for each question: opened from its message, once, whoever does it.
+
+Such a thread has the message's id, so nobody needs to look for it, and opening it twice is no harm. It is opened when
+the answer is begun, before there is text: then its first text needs one call only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from adapters.discord.api import DiscordApi
+from adapters.discord.limits import threads_in
+from adapters.discord.places import thread_address, thread_title
+from adapters.discord.refusals import MISSING_ACCESS, NO_PERMISSION, THREAD_EXISTS, UNKNOWN_MESSAGE, Barred, Refusal
+from conversation.model import Job
+from conversation.recent import Recent
+
+ARCHIVE_MINUTES: Final = 1440
+
+_NO_THREADS = "I may not open threads here. An admin of this server can change that."
+_GONE = "The message that I was to answer is gone."
+
+
+class Threads:
+    """The threads that this process opens."""
+
+    def __init__(self, api: DiscordApi) -> None:
+        self._api = api
+        self._open = Recent()
+        self._opening: dict[str, asyncio.Task[None]] = {}
+
+    def is_open(self, job: Job) -> bool:
+        """Whether this process knows that the job's thread is there."""
+        return thread_address(job).thread in self._open
+
+    async def open(self, job: Job) -> None:
+        """Make sure that the job's thread is there. Raises DeliveryError."""
+        root = thread_address(job).thread
+        if root in self._open:
+            return
+        if (opening := self._opening.get(root)) is None:
+            opening = self._opening[root] = asyncio.create_task(self._make(job), name=f"open the thread {root}")
+            opening.add_done_callback(lambda task: self._opened(root, task))
+        # Whoever is cancelled leaves it to whoever else waits for it.
+        await asyncio.shield(opening)
+
+    async def aclose(self) -> None:
+        """Open no more."""
+        opening = list(self._opening.values())
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
+
+    def _opened(self, root: str, task: asyncio.Task[None]) -> None:
+        del self._opening[root]
+        if not task.cancelled() and task.exception() is None:
+            self._open.add(root)
+
+    async def _make(self, job: Job) -> None:
+        address, name = thread_address(job), thread_title(job)
+        parent, root = address.channel, address.thread
+        try:
+            await self._api.ask(
+                threads_in(parent),
+                lambda http: http.start_thread_with_message(
+                    parent, root, name=name, auto_archive_duration=ARCHIVE_MINUTES
+                ),
+            )
+        except Refusal as error:
+            if error.code == UNKNOWN_MESSAGE:
+                raise Barred("thread", error.code, user_notice=_GONE) from error
+            if error.code != THREAD_EXISTS:
+                raise
+        except Barred as error:
+            if error.code in {MISSING_ACCESS, NO_PERMISSION}:
+                raise Barred("thread", error.code, user_notice=_NO_THREADS) from error
+            raise

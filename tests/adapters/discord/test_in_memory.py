@@ -1,0 +1,102 @@
+"""What people do, on simcord: discord.py's own machinery on a Discord in memory, which checks what a bot may do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+import simcord
+from redis.asyncio import Redis
+
+from adapters.discord.attachments import Attachments
+from adapters.discord.client import CorralClient
+from adapters.discord.identity import DiscordAccess
+from adapters.discord.listener import assemble
+from adapters.discord.lookups import Lookups
+from conversation.background import Background
+from conversation.model import Command, InboundMessage
+from tests.adapters.discord.listening import Desk, desk_of
+from tests.waiting import until
+
+
+@dataclass
+class Town:
+    """A server with two people, and the listener's parts behind a client that simcord feeds."""
+
+    env: simcord.Env
+    desk: Desk
+    channel: simcord.ChannelHandle
+    help: simcord.ChannelHandle
+    alice: simcord.MemberActor
+    bob: simcord.MemberActor
+
+    async def asked(self, count: int) -> list[InboundMessage]:
+        """So many questions, once they are stored."""
+        found: list[InboundMessage] = []
+
+        async def are_there() -> bool:
+            found.extend(await self.desk.asked())
+            return len(found) >= count
+
+        await until(f"{count} questions are asked", are_there)
+        return found
+
+
+@asynccontextmanager
+async def town_of(desk: Desk) -> AsyncIterator[Town]:
+    client, background = CorralClient(), Background()
+    async with simcord.run(client) as env, aiohttp.ClientSession() as session:
+        guild = env.create_guild()
+        channel, help_channel = guild.create_text_channel("general"), guild.create_text_channel("help")
+        alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))
+        access = DiscordAccess("unused", frozenset({str(help_channel.id)}))
+        assert client.user is not None
+        lookups = Lookups(client.http, str(client.user.id))
+        _, tree = assemble(
+            client, lookups, Attachments(session), background, access, desk.reception, desk.gateways, desk.rates
+        )
+        await tree.sync()
+        yield Town(env, desk, channel, help_channel, alice, bob)
+        await lookups.aclose()
+        await background.aclose()
+
+
+@pytest.fixture
+async def desk(redis_client: Redis, valkey_url: str) -> AsyncIterator[Desk]:
+    async with desk_of(valkey_url) as desk:
+        yield desk
+
+
+async def test_questions_in_a_help_channel(desk: Desk) -> None:
+    """Each is one; thanks are none."""
+    async with town_of(desk) as town:
+        await town.alice.send(town.help, "How do I sort a dict?")
+        await town.bob.send(town.help, "thanks!")
+        await town.bob.send(town.channel, "lunch?")
+        await town.bob.send(town.help, "How do I reverse a list?")
+        assert [one.text for one in await town.asked(2)] == ["How do I sort a dict?", "How do I reverse a list?"]
+
+
+async def test_ask(desk: Desk) -> None:
+    """Everybody sees the question; a private one nobody but who asks."""
+    async with town_of(desk) as town:
+        shown = await town.alice.slash(town.channel, "ask", question="why?")
+        assert not shown.ephemeral
+        assert town.channel.last_message is not None
+        assert town.channel.last_message.content == "**alice** asked:\n>>> why?"
+        private = await town.bob.slash(town.channel, "ask", question="and why?", private=True)
+        assert private.ephemeral
+        first, second = await town.asked(2)
+        assert (first.text, second.text) == ("why?", "and why?")
+        assert second.address.thread == f"private-{town.bob.id}"
+
+
+async def test_forget(desk: Desk) -> None:
+    """Told to who asks for it, alone."""
+    async with town_of(desk) as town:
+        shown = await town.alice.slash(town.channel, "forget")
+        assert shown.ephemeral
+        assert (await town.asked(1))[0].command is Command.FORGET
