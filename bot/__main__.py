@@ -109,6 +109,32 @@ def slack_manifest(
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
+@manifests.command("discord")
+def discord_manifest(
+    client_id: Annotated[str, typer.Option(help="The Application ID; absent: that of DISCORD_TOKEN.")] = "",
+) -> None:
+    """The link that invites the bot into a server, and what to switch on before."""
+    from adapters.discord.manifest import PRIVILEGED_INTENTS, invite
+
+    application = client_id or _client_id_of_token()
+    if not (application.isascii() and application.isdigit()):
+        _fail("--client-id: the Application ID is a number, on the application's page General Information", EXIT_USAGE)
+    page = f"https://discord.com/developers/applications/{application}/bot"
+    sys.stdout.write(f"Switch on, at {page}:\n")
+    sys.stdout.writelines(f"  {intent}\n" for intent in PRIVILEGED_INTENTS)
+    sys.stdout.write(f"Then invite the bot into your server:\n  {invite(application)}\n")
+
+
+def _client_id_of_token() -> str:
+    from adapters.discord.manifest import client_id_of
+
+    try:
+        token = load_settings().discord_token
+    except SettingsError as error:
+        _fail(str(error), EXIT_USAGE)
+    return client_id_of(token.get_secret_value()) if token is not None else ""
+
+
 @app.command()
 def settings() -> None:
     """Print every setting with what it is, as a .env to begin with."""

@@ -38,19 +38,17 @@ _HALF_SLACK = """\
 SLACK_BOT_TOKEN is set, but no way to hear Slack. Set SLACK_APP_TOKEN (Socket Mode: nothing of yours has to be reachable
 from outside), or SLACK_SIGNING_SECRET (Slack then calls https://YOUR-HOST/slack/events)."""
 _LONELY = "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET need SLACK_BOT_TOKEN beside them."
-_NOT_YET = "This version has no Discord listener yet: unset DISCORD_TOKEN, or run with --role worker."
 
 
 def refusal(settings: Settings, role: Role) -> str | None:
     """Why `run` cannot begin, in words for the operator; None when it can."""
     if role is Role.WORKER:
         return None
-    if settings.discord_token is not None:
-        return _NOT_YET
     hears_slack = settings.slack_app_token is not None or settings.slack_signing_secret is not None
-    if settings.slack_bot_token is None:
-        return _LONELY if hears_slack else NO_PLATFORM
-    return None if hears_slack else _HALF_SLACK
+    writes_slack = settings.slack_bot_token is not None
+    if hears_slack != writes_slack:
+        return _HALF_SLACK if writes_slack else _LONELY
+    return None if hears_slack or settings.discord_token is not None else NO_PLATFORM
 
 
 @asynccontextmanager
@@ -65,4 +63,8 @@ async def open_platforms(
             from bot.slack import open_slack
 
             platforms.append(await stack.enter_async_context(open_slack(settings, house, role, on_refused)))
+        if settings.discord_token is not None:
+            from bot.discord import open_discord
+
+            platforms.append(await stack.enter_async_context(open_discord(settings, house, role, on_refused)))
         yield tuple(platforms)

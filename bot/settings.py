@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     discord_help_channels: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "ids of Discord channels where every question is answered, between commas", "1041,1042"
     )
+    discord_api_url: str | None = _setting(
+        None, "a local Discord for tests; absent: Discord itself", "http://127.0.0.1:8100"
+    )
 
     redis_url: SecretStr | None = _setting(
         None, "Redis or Valkey; absent: a server of our own in DATA_DIR", "redis://:password@localhost:6379/0"
@@ -115,7 +118,7 @@ class Settings(BaseSettings):
     def _split_ids(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("model_url", "slack_api_url")
+    @field_validator("model_url", "slack_api_url", "discord_api_url")
     @classmethod
     def _is_http(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and not _is_address(value, "http", "https"):

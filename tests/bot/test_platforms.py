@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from adapters.discord.manifest import invite
+from bot.discord import discord_access
 from bot.platforms import NO_PLATFORM, refusal
 from bot.roles import Role
 from bot.settings import Settings
@@ -35,7 +37,9 @@ def settings(**given: Any) -> Settings:
         ({"slack_signing_secret": SIGNING}, Role.LISTENER, "need SLACK_BOT_TOKEN"),
         ({"slack_bot_token": BOT, "slack_app_token": APP}, Role.ALL, None),
         ({"slack_bot_token": BOT, "slack_signing_secret": SIGNING}, Role.LISTENER, None),
-        ({"discord_token": BOT}, Role.ALL, "no Discord listener yet"),
+        ({"discord_token": BOT}, Role.ALL, None),
+        ({"discord_token": BOT, "slack_bot_token": BOT}, Role.ALL, "SLACK_APP_TOKEN"),
+        ({"discord_token": BOT, "slack_app_token": APP}, Role.LISTENER, "need SLACK_BOT_TOKEN"),
     ],
 )
 def test_what_is_missing_is_said_before_anything_starts(given: dict[str, Any], role: Role, says: str | None) -> None:
@@ -52,11 +56,14 @@ def test_tokens_reach_the_adapter_and_no_repr() -> None:
     assert (access.bot_token, access.app_token, access.signing_secret) == ("xoxb-1", "", "s3cret")
     assert "xoxb" not in repr(access)
     assert "s3cret" not in repr(access)
+    discord = discord_access(settings(discord_token=SIGNING, discord_help_channels="1, 2"))
+    assert (discord.token, sorted(discord.help_channels)) == ("s3cret", ["1", "2"])
+    assert "s3cret" not in repr(discord)
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bot", "manifest", *arguments]
-    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **variables}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -75,3 +82,19 @@ def test_an_address_that_slack_would_not_call_is_refused(tmp_path: Path) -> None
     refused = run("slack", "--http", "http://corral.example.com", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "https" in refused.stderr
+
+
+def test_the_way_into_a_discord_server_is_printed(tmp_path: Path) -> None:
+    """The link that invites it, and what has to be switched on before; a token tells the id too."""
+    printed = run("discord", "--client-id", "1041", cwd=tmp_path).stdout
+    assert "Message Content Intent" in printed
+    assert invite("1041") in printed.split()
+    assert run("discord", cwd=tmp_path, DISCORD_TOKEN="MTA0MQ.a.b").stdout == printed
+
+
+def test_an_id_that_discord_does_not_know_is_refused(tmp_path: Path) -> None:
+    """With a sentence, and the code for wrong usage; so is no id at all."""
+    for arguments in (["--client-id", "corral"], []):
+        refused = run("discord", *arguments, cwd=tmp_path)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "Application ID" in refused.stderr
