@@ -9,8 +9,9 @@ import pytest
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import GENERAL, RANDOM, SlackServer
 from tests.servers.slack.cast import PUBLIC, Json
+from tests.story.programs import program
 from tests.story.slack.conftest import AGAIN, AT_ONCE, FEEDBACK, QUESTION, Office, actions
-from tests.story.slack.processes import Holds, Step, program
+from tests.story.slack.processes import Holds, Step
 from tests.story.slack.test_limits import LONG_CODE
 from tests.waiting import until
 

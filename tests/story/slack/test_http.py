@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from tests.servers.slack import GENERAL, SlackServer, sign
+from tests.story.programs import program
 from tests.story.slack.conftest import AGAIN, AT_ONCE, QUESTION, Office
-from tests.story.slack.processes import program
 from tests.waiting import until
 
 

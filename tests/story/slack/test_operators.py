@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import SlackServer
+from tests.story.programs import END_SECONDS, program, spawn
 from tests.story.slack.conftest import AGAIN, Office
-from tests.story.slack.processes import END_SECONDS, program, spawn
 from tests.waiting import until
 
 
