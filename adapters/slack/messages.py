@@ -37,7 +37,8 @@ class Messages:
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._gone = Recent()  # messages that somebody deleted
+        self._gone = Recent[None]()  # messages that somebody deleted
+        self._growing = Recent[str]()  # ts -> the key that keeps an update free for its end
         self.pace = Pace(limit_of("", "chat.update"), PAUSE_SECONDS)
 
     async def post(self, at: Destination, key: str, content: Content) -> str:
@@ -66,7 +67,7 @@ class Messages:
             await self._take_back(at, ts)
             raise Barred("chat.postMessage", "invalid_thread_ts")
         if not content.final:
-            self.pace.wrote(key)
+            self._wrote(key, ts)
         return ts
 
     async def update(self, at: Destination, key: str, ts: str, content: Content) -> None:
@@ -89,24 +90,32 @@ class Messages:
         except Refusal as error:
             if error.code != "message_not_found":
                 raise
-            self._gone.add(ts)
-            await self.forget(at, key)
+            self._gone[ts] = None
+            await self._release(at, key)
             return
         if content.final:
+            self._growing.pop(ts, None)
             self.pace.end(key)
         else:
-            self.pace.wrote(key)
+            self._wrote(key, ts)
 
     async def delete(self, at: Destination, ts: str) -> None:
-        """Take it away. Safe to repeat. Raises DeliveryError."""
+        """Take it away. Safe to repeat. Raises DeliveryError and StoreUnavailable."""
         try:
             await self._api.ask(at.team, "chat.delete", channel=at.channel, ts=ts)
         except Refusal as error:
             if error.code != "message_not_found":
                 raise
+        if (key := self._growing.get(ts)) is not None:
+            await self._release(at, key)
+            self._growing.pop(ts, None)
 
-    async def forget(self, at: Destination, key: str) -> None:
-        """It is not written any more. Safe to repeat. Raises StoreUnavailable."""
+    def _wrote(self, key: str, ts: str) -> None:
+        self.pace.wrote(key)
+        self._growing[ts] = key
+
+    async def _release(self, at: Destination, key: str) -> None:
+        """It is not written any more: what it kept for its end serves another message."""
         self.pace.end(key)
         await self._api.budget.release(limit_of(at.team, "chat.update"), key)
 

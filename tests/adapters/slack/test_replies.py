@@ -17,7 +17,7 @@ from adapters.slack.limits import limit_of
 from adapters.slack.rendering import below
 from conversation.errors import DeliveryError, Paced, Unwritable
 from conversation.model import Action, Job, Offer, Segment, SegmentState, ThreadId
-from conversation.pacing import Use
+from conversation.pacing import Allowance, Use
 from conversation.ports import Attachment, Content, FillsUp, OpensPlaces, TakesFiles, TellsPrivately
 from tests.adapters.slack.desk import Desk, desk, ended, growing, job
 from tests.servers.slack import ALICE, ELSEWHERE, GENERAL, RANDOM, SlackServer, dm_of
@@ -166,6 +166,30 @@ async def test_a_message_that_somebody_deleted_is_written_no_more(without_stream
         await without_streams.show(job, growing(text))
     await without_streams.show(job, ended("Use a list."))
     assert without_streams.methods().count("chat.update") == 1
+
+
+@pytest.mark.parametrize("method", ["chat.stopStream", "chat.update"])
+async def test_what_is_deleted_keeps_nothing_free_for_its_end(at_work: Desk, method: str) -> None:
+    """Else every question that people take back would slow the workspace for six minutes."""
+    if method == "chat.update":
+        at_work.slack.fail("chat.startStream", error="feature_not_enabled")
+    limit = limit_of("T1", method)
+    asked = await at_work.asked()
+    address = replace(asked.messages[0].address, tenant="T1")
+    job = replace(asked, messages=(replace(asked.messages[0], address=address),))
+    segment = await at_work.show(job, growing("Use"))
+    assert await granted(at_work, limit) == limit.limit - 1
+    assert segment.message_id is not None
+    await at_work.replies.delete(job, segment.message_id)
+    assert await granted(at_work, limit) == 1
+
+
+async def granted(at_work: Desk, limit: Allowance) -> int:
+    """How many calls are left, which are taken."""
+    for number in range(limit.limit + 1):
+        if (await at_work.rates.take(Use(limit))).wait_seconds:
+            return number
+    raise AssertionError("there is no limit")
 
 
 async def test_deleting_twice_is_as_good_as_once(at_work: Desk) -> None:
