@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -180,9 +181,9 @@ class SocketMode:
         except SlackRefused:
             raise
         except UNREACHABLE as exc:
-            log.info("a socket to Slack ended: %s", str(exc) or type(exc).__name__)
-        except Exception:  # the loop around this goes on: without a socket nobody could ask anything
-            log.exception("a socket to Slack failed")
+            log.info("a socket to Slack ended: %s", _told(exc))
+        except Exception as exc:  # the loop around this goes on: without a socket nobody could ask anything
+            log.error("a socket to Slack failed: %s\n%s", _told(exc), "".join(traceback.format_tb(exc.__traceback__)))
         finally:
             self._sockets.discard(socket)
 
@@ -230,3 +231,9 @@ class SocketMode:
             await connection.send_str(json.dumps(reply.to_dict()))
         except UNREACHABLE:
             log.info("a socket ended before its envelope was acknowledged; Slack brings it again")
+
+
+def _told(error: Exception) -> str:
+    """What ended a connection. aiohttp's own words for it hold the address, and with it the ticket that opens it."""
+    status = getattr(error, "status", None)
+    return type(error).__name__ if status is None else f"{type(error).__name__}, HTTP {status}"

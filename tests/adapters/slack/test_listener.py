@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -650,6 +651,21 @@ class TestSockets:
                 await others.aclose()
                 await until("it has a socket", lambda: len(slack.sockets.sockets) == 1)
                 await self.asked_and_stored(slack, desk)
+
+    @pytest.mark.parametrize("address", ["ws://{there}/link/?ticket=SECRET", "SECRET://no address"])
+    async def test_no_ticket_is_logged(
+        self, slack: SlackServer, desk: Desk, caplog: pytest.LogCaptureFixture, address: str
+    ) -> None:
+        """Whoever has it can listen in our place; logs are read by more people than that."""
+        caplog.set_level(logging.DEBUG)
+        given = slack.api._open_socket
+        slack.api._open_socket = lambda: address.format(there=slack.url.removeprefix("http://"))
+        async with SlackListener(access(slack), desk.reception, contact_seconds=0.3):
+            assert "a socket to Slack ended" in caplog.text
+            slack.api._open_socket = given
+            await self.asked_and_stored(slack, desk)
+        assert "SECRET" not in caplog.text
+        assert slack.app_token not in caplog.text
 
     @pytest.mark.usefixtures("listener")
     async def test_an_envelope_that_is_none_breaks_nothing(self, slack: SlackServer, desk: Desk) -> None:
