@@ -15,7 +15,7 @@ from adapters.slack.limits import limit_of, posts_in
 from adapters.slack.pace import Pace
 from adapters.slack.recent import Recent
 from adapters.slack.rendering import ANSWER, metadata, notification, whole
-from conversation.errors import DeliveryError, Paced
+from conversation.errors import DeliveryError, Paced, StoreUnavailable
 from conversation.pacing import Use, take_or_raise
 from conversation.ports import Content
 
@@ -64,7 +64,7 @@ class Messages:
             raise
         ts = str(reply["ts"])
         if _is_astray(reply):
-            await self._take_back(at, ts)
+            await self._take_back(at, key, ts)
             raise Barred("chat.postMessage", "invalid_thread_ts")
         if not content.final:
             self._wrote(key, ts)
@@ -129,11 +129,16 @@ class Messages:
             log.error("Slack refuses our buttons: %s", error)
         return await self._api.call(at.team, method, blocks=whole(replace(content, offers=())), **shown)
 
-    async def _take_back(self, at: Destination, ts: str) -> None:
+    async def _take_back(self, at: Destination, key: str, ts: str) -> None:
+        """Raises nothing that would have the answer posted once more."""
         try:
-            await self.delete(at, ts)
+            try:
+                await self.delete(at, ts)
+                await self._release(at, key)
+            except StoreUnavailable:  # nobody grants calls now, and what stays there is seen by all
+                await self._api.call(at.team, "chat.delete", channel=at.channel, ts=ts)
         except DeliveryError as error:
-            log.warning("an answer without a thread stays in the channel: %s", error)
+            log.warning("an answer without a thread may stay in the channel: %s", error)
 
 
 def _is_astray(reply: Reply) -> bool:

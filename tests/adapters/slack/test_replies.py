@@ -15,9 +15,9 @@ from adapters.slack.destination import destination_of
 from adapters.slack.files import name_of, snippet_type
 from adapters.slack.limits import limit_of
 from adapters.slack.rendering import below
-from conversation.errors import DeliveryError, Paced, Unwritable
+from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unwritable
 from conversation.model import Action, Job, Offer, Segment, SegmentState, ThreadId
-from conversation.pacing import Allowance, Use
+from conversation.pacing import Allowance, Grant, Use
 from conversation.ports import Attachment, Content, FillsUp, OpensPlaces, TakesFiles, TellsPrivately
 from tests.adapters.slack.desk import Desk, desk, ended, growing, job
 from tests.servers.slack import ALICE, ELSEWHERE, GENERAL, RANDOM, SlackServer, dm_of
@@ -351,6 +351,25 @@ async def test_no_answer_appears_at_the_top_of_a_channel_when_its_question_is_go
     with pytest.raises(Unwritable):
         await at_work.replies.post(job, at_work.segment(job), answer)
     assert at_work.slack.bot_messages(GENERAL) == []
+
+
+async def test_a_stray_answer_is_taken_back_once_also_when_the_store_goes_away(
+    without_streams: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the store's absence told, delivery would post it again, to be taken back again."""
+    slack, take = without_streams.slack, without_streams.rates.take
+    job = await without_streams.asked()
+    await slack.delete(job.messages[0].message_id)
+
+    async def gone_after_the_post(*uses: Use) -> Grant:
+        if slack.calls_of("chat.postMessage"):
+            raise StoreUnavailable
+        return await take(*uses)
+
+    monkeypatch.setattr(without_streams.rates, "take", gone_after_the_post)
+    with pytest.raises(Unwritable):
+        await without_streams.replies.post(job, without_streams.segment(job), growing("Use"))
+    assert slack.bot_messages(GENERAL) == []
 
 
 # --- places for slash commands ----------------------------------------------------------------------------------------
