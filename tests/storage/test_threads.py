@@ -352,8 +352,9 @@ async def step(redis: Redis, thread: str, what: str, number: int) -> None:
 
 async def view(redis: Redis, thread: str) -> list[object]:
     threads = RedisThreads(redis, KEYS)
+    opened = await threads.open(thread, "last prompt")
     return [
-        replace(await threads.open(thread, "last prompt"), conversation_id=""),
+        replace(opened, conversation_id="", forgotten_at=float(opened.forgotten_at > 0)),
         await threads.counts(thread, "vocabulary-0"),
         await threads.counts(thread, "vocabulary-1"),
         await RedisScreen(redis, KEYS).read(thread),
