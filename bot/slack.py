@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 
-import aiohttp
 from aiohttp import web
 from slack_bolt.app.async_app import AsyncApp
 
 from adapters.slack.api import SlackApi
-from adapters.slack.client import CALL_SECONDS, web_client
 from adapters.slack.history import SlackHistory
 from adapters.slack.http_events import PATH, routes
 from adapters.slack.identity import SlackAccess
@@ -66,9 +64,7 @@ async def open_slack(
     access = slack_access(settings)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(SlackApi(access.bot_token, house.rates, base_url=access.api_url))
-        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
-        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
-        people = People(web_client(access.bot_token, access.api_url, session))
+        people = People(api)
         stack.push_async_callback(people.aclose)
         replies = SlackReplies(api)
         stack.push_async_callback(replies.aclose)
@@ -76,7 +72,7 @@ async def open_slack(
         if role is Role.WORKER:
             yield Platform("slack", replies, history)
             return
-        listener = SlackListener(access, house.reception, people, on_refused=lambda _: on_refused())
+        listener = SlackListener(access, house.reception, api, people, on_refused=lambda _: on_refused())
         door = _Door(access.signing_secret)
 
         @asynccontextmanager

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from conversation import notices
 from conversation.errors import DeliveryError
-from conversation.model import Job, Thread
+from conversation.intake import storable
+from conversation.model import Job, Thread, Turn
 from conversation.ports import Earlier, History, ThreadStore
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,13 @@ async def read_above(
         await assure()
         await threads.add(
             thread.conversation_id,
-            [replace(turn, id=f"{exchange}:{turn.id}", exchange=f"{exchange}:{turn.id}") for turn in turns],
+            [_kept(turn, f"{exchange}:{turn.id}") for turn in turns],
         )
         thread = await threads.open(thread.conversation_id, thread.system_prompt)
     read = sum(turn.exchange.startswith(f"{exchange}:") for turn in thread.turns)
     said = [notices.read_above(read) if read else "", found.notice]
     return Above(thread, "\n".join(sentence for sentence in said if sentence))
+
+
+def _kept(turn: Turn, name: str) -> Turn:
+    return replace(turn, id=name, exchange=name, text=storable(turn.text), author_name=storable(turn.author_name))

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from conversation.control import Control
 from conversation.errors import DeliveryError, LeaseLost, Paced, StoreUnavailable, Unreachable, Unwritable
+from conversation.fencing import write_until
 from conversation.generation import Draft
 from conversation.model import Checkpoint, Claim, Ending, Offer, Segment, SegmentState, StopReason, ThreadId
 from conversation.offers import while_running
@@ -283,6 +284,8 @@ class Delivery:
         if (known := await self._whether_sent(segment)) is None:
             known = await self._send(segment, self._sink.post(self._job, segment, content))
         else:
+            # At once: it was found, and must not be posted again when the edit fails.
+            self._segments[index] = replace(known, start=start)
             await self._sink.edit(self._job, known, content)
         self._shown[segment.key] = content
         state = SegmentState.CLOSED if content.final else SegmentState.SENT
@@ -313,6 +316,7 @@ class Delivery:
         if self._ending is not None and self._control.reason in _VOID:
             raise _Void
         await self._assure_lease()
+        write_until(lambda: self._claim.deadline)
 
     async def _whether_sent(self, segment: Segment) -> Segment | None:
         """The segment with its message, if there is one."""

@@ -30,10 +30,9 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, system_
         await threads.purge_message(job.conversation_id, message.target)
         return Settlement(Ending.REMOVED)
     turn = next((turn for turn in thread.turns if message.target in turn.message_ids), None)
-    is_new = turn is not None and turn.text.strip() != message.text.strip()
-    if not is_new or not await threads.edit_turn(job.conversation_id, message.target, message.text):
+    if turn is None or turn.edited_at > message.edited_at or turn.text.strip() == message.text.strip():
         return Settlement(Ending.REMOVED)
-    assert turn is not None
+    await threads.edit_turn(job.conversation_id, message.target, message.text, message.edited_at)
     if is_read_above(turn.exchange):
         return Settlement(Ending.REMOVED)  # people's own conversation: they need no remark of ours
     return await _say(delivery, notices.YOU_EDITED, offers.answer_again(turn.exchange))

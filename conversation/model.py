@@ -110,6 +110,7 @@ class Turn:
     message_ids: tuple[str, ...] = ()  # the platform's ids of the messages that show it
     ending: Ending | None = None  # of an assistant's turn
     provenance: Provenance | None = None  # of an assistant's turn
+    edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
     seq: int = 0  # its place in the thread, starts at 1; given by the store
 
 

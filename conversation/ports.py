@@ -153,8 +153,8 @@ class ThreadStore(Protocol):
     async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
         """Store turns at the end of the thread, those whose ids it does not have yet."""
 
-    async def edit_turn(self, conversation_id: str, message_id: str, text: str) -> bool:
-        """A person's message says `text` now. False when no turn came from it."""
+    async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
+        """A person's message says `text` since `edited_at`. False when no turn came from it."""
 
     async def purge_message(self, conversation_id: str, message_id: str) -> bool:
         """Remove the message's turn, and the answer when it was the last of its question. False when there is none."""

@@ -70,4 +70,5 @@ def _turn(job_id: str, index: int, message: InboundMessage) -> Turn:
         author_id=message.author_id,
         author_name=message.author_name,
         message_ids=(message.message_id,),
+        edited_at=message.edited_at,
     )

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 # More answers than a process makes while one of them is still written.
 MAX_REMEMBERED = 2000
 
+V = TypeVar("V")
 
-class Recent:
-    """A set of names that forgets the oldest of more than two thousand."""
 
-    def __init__(self) -> None:
-        self._names: dict[str, None] = {}
+class Recent(dict[str, V]):
+    """Values by name, oldest first. To assign makes a name the newest, and forgets the oldest of more than `size`."""
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
+    def __init__(self, size: int = MAX_REMEMBERED) -> None:
+        super().__init__()
+        self._size = size
 
-    def add(self, name: str) -> None:
-        """Remember it as the newest."""
-        self._names.pop(name, None)
-        self._names[name] = None
-        if len(self._names) > MAX_REMEMBERED:
-            del self._names[next(iter(self._names))]
-
-    def discard(self, name: str) -> None:
-        """Forget it, if it is there."""
-        self._names.pop(name, None)
+    def __setitem__(self, name: str, value: V) -> None:
+        self.pop(name, None)
+        super().__setitem__(name, value)
+        if len(self) > self._size:
+            del self[next(iter(self))]

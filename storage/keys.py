@@ -136,7 +136,8 @@ class Keys:
     # --- dedupe
     def seen(self, key: str) -> str:
         """string: `<job> <conversation>` that a message, by its key or a dedupe key, became part of; and after its
-        removal what that answered, so that a repeated removal answers the same"""
+        removal what that answered, so that a repeated removal answers the same; `- -` for one that was removed
+        before it came"""
         return f"{self.base}:seen:{key}"
 
     def begun(self, name: str) -> str:

@@ -81,10 +81,10 @@ class RedisThreads:
             flat: Iterable[str | bytes] = chain.from_iterable((turn.id, dump_turn(turn)) for turn in turns)
             await self._run("add", conversation_id, *flat)
 
-    async def edit_turn(self, conversation_id: str, message_id: str, text: str) -> bool:
+    async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
         """The person edited the message with the platform's id `message_id`: its turn says `text` now. False when no
         person's turn came from it."""
-        return await self._change(conversation_id, lambda turns: _edit(turns, message_id, text))
+        return await self._change(conversation_id, lambda turns: _edit(turns, message_id, text, edited_at))
 
     async def purge_message(self, conversation_id: str, message_id: str) -> bool:
         """The message with the platform's id `message_id` was deleted: removes its turn, and when it was the last of
@@ -144,10 +144,10 @@ class RedisThreads:
         raise StoreUnavailable(f"the thread changed {TRIES} times while one of its turns was to be changed")
 
 
-def _edit(turns: Iterable[Turn], message_id: str, text: str) -> _Change:
+def _edit(turns: Iterable[Turn], message_id: str, text: str, edited_at: float) -> _Change:
     # Only people's: platforms report our own edits of an answer too.
     ours = [turn for turn in turns if turn.role is Role.USER and message_id in turn.message_ids]
-    return _Change(put=[replace(turn, text=text) for turn in ours])
+    return _Change(put=[replace(turn, text=text, edited_at=edited_at) for turn in ours])
 
 
 def _purge(turns: Sequence[Turn], message_id: str) -> _Change:

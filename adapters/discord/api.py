@@ -26,6 +26,7 @@ from adapters.discord.limits import ABOUT_ME, EVERYWHERE
 from adapters.discord.refusals import Limited, refused
 from adapters.proxies import proxy_for
 from conversation.errors import DeliveryError, StoreUnavailable
+from conversation.fencing import assure_in_time
 from conversation.pacing import Allowance, RateBudget, Use, take_or_raise
 
 Call = Callable[[HTTPClient], Awaitable[Any]]
@@ -128,6 +129,7 @@ class DiscordApi:
         Raises Paced for a 429, which also pauses `allowance` or everything; Barred and Refusal for what Discord
         refuses; and DeliveryError for a call without an answer, `certain` only when nothing can have been sent.
         """
+        assure_in_time()
         http = _OneCall(self._line)
         try:
             body = await call(http)

@@ -15,7 +15,7 @@ from adapters.discord.places import destination_of
 from adapters.discord.rendering import MAX_CONTENT, nonce
 from conversation.errors import CorralError, Paced
 from conversation.model import Job
-from conversation.recent import MAX_REMEMBERED
+from conversation.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +28,13 @@ class Direct:
 
     def __init__(self, api: DiscordApi) -> None:
         self._api = api
-        self._channels: dict[str, str] = {}  # by person
+        self._channels = Recent[str]()  # by person
 
     async def channel(self, person: str) -> str:
         """The id of the direct messages with this person. Raises DeliveryError."""
         if person not in self._channels:
             opened = await self._api.ask(OPENED_DMS, lambda http: http.start_private_message(person))
             self._channels[person] = str(opened["id"])
-            if len(self._channels) > MAX_REMEMBERED:
-                del self._channels[next(iter(self._channels))]
         return self._channels[person]
 
     async def tell(self, job: Job, text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.discord.channels import Kind, Place
@@ -189,8 +189,9 @@ def _edited(message: Json, place: Place, ears: Ears) -> Edited | None:
     said = _said(message, place, ears, is_edit=True)
     if said is None:
         return None
-    heard = said.heard
-    if heard.mentioned and not _is_recent(message, edited_at):
+    at = _seconds(edited_at)
+    heard = replace(said.heard, message=replace(said.heard.message, edited_at=at))
+    if heard.mentioned and at - milliseconds_of(snowflake(message, "id")) / 1000 >= EDITS_ASK_SECONDS:
         heard = Heard(heard.message, direct=heard.direct)
     return Edited(Said(heard, said.files), f"{heard.message.message_id}/edited/{edited_at}")
 
@@ -245,9 +246,9 @@ def _names(message: Json) -> dict[str, str]:
     return {string(one, "id"): name_of(one, part(one, "member")) for one in mentioned}
 
 
-def _is_recent(message: Json, edited_at: str) -> bool:
+def _seconds(timestamp: str) -> float:
+    """Since 1970."""
     try:
-        edited_ms = datetime.fromisoformat(edited_at).timestamp() * 1000
+        return datetime.fromisoformat(timestamp).timestamp()
     except ValueError:
-        return False
-    return edited_ms - milliseconds_of(snowflake(message, "id")) < EDITS_ASK_SECONDS * 1000
+        raise Malformed("not a timestamp") from None

@@ -21,7 +21,7 @@ from adapters.discord.rendering import body, is_shown, nonce
 from conversation.errors import DeliveryError, Paced
 from conversation.pacing import Allowance, Pace, Use, take_or_raise
 from conversation.ports import Attachment, Content
-from conversation.recent import MAX_REMEMBERED
+from conversation.recent import Recent
 
 # An answer waits longer only while it stands in line; then its next edit keeps its end free anew.
 HOLD_SECONDS = 360.0
@@ -38,7 +38,7 @@ class Messages:
 
     def __init__(self, api: DiscordApi) -> None:
         self._api = api
-        self._edits: dict[str, int] = {}  # of the answers that are being written
+        self._edits = Recent[int]()  # of the answers that are being written
         growing = Allowance(EVERYWHERE.name, EVERYWHERE.limit - SPARE_FOR_ENDS, EVERYWHERE.seconds)
         self.pace = Pace(growing, PAUSE_SECONDS)
 
@@ -134,10 +134,7 @@ class Messages:
             raise Barred("archived thread", ARCHIVED, user_notice=LOCKED) from error
 
     def _wrote(self, key: str) -> None:
-        edits = self._edits.pop(key, -1) + 1
-        self._edits[key] = edits
-        if len(self._edits) > MAX_REMEMBERED:
-            del self._edits[next(iter(self._edits))]
+        self._edits[key] = edits = self._edits.get(key, -1) + 1
         self.pace.wrote(key, STEADY_PAUSE_SECONDS if edits >= QUICK_EDITS else 0.0)
 
     def _end(self, key: str) -> None:

@@ -21,7 +21,7 @@ from adapters.discord.refusals import NO_DM, NO_MUTUAL_GUILD, UNKNOWN_MESSAGE, B
 from conversation.errors import CorralError
 from conversation.model import Job, Segment
 from conversation.ports import Attachment, Content, Written
-from conversation.recent import MAX_REMEMBERED
+from conversation.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class PrivateAnswers:
     def __init__(self, api: DiscordApi, messages: Messages, direct: Direct) -> None:
         self._api, self._messages, self._direct = api, messages, direct
         self._ephemeral = Ephemeral(api)
-        self._moved: dict[str, Written] = {}  # by the message's id: what shows its text in its place
+        self._moved = Recent[Written]()  # by the message's id: what shows its text in its place
 
     async def find(self, job: Job, key: str) -> Written | None:
         """The message that shows this segment in the direct messages; those elsewhere cannot be looked for."""
@@ -75,13 +75,13 @@ class PrivateAnswers:
             except Refusal as error:
                 if error.code == UNKNOWN_MESSAGE and not at.mode:
                     # A message of the old answer that another token wrote: the new one cannot reach it.
-                    self._note(message_id, Written(await self._ephemeral.post(by, job, key, content), PRIVATE))
+                    self._moved[message_id] = Written(await self._ephemeral.post(by, job, key, content), PRIVATE)
                     return
                 if not is_expired(error):
                     raise
             else:
                 return
-        self._note(message_id, await self._move(job, key, at.message_id, content, content))
+        self._moved[message_id] = await self._move(job, key, at.message_id, content, content)
 
     async def delete(self, job: Job, message_id: str) -> None:
         """Take it away, if it can still be reached. Safe to repeat."""
@@ -127,11 +127,6 @@ class PrivateAnswers:
 
     async def _channel(self, job: Job) -> str:
         return await self._direct.channel(destination_of(job).person)
-
-    def _note(self, message_id: str, written: Written) -> None:
-        self._moved[message_id] = written
-        if len(self._moved) > MAX_REMEMBERED:
-            del self._moved[next(iter(self._moved))]
 
 
 def _interaction(job: Job) -> Interaction:

@@ -44,7 +44,7 @@ def shown(content: Content) -> str:
         return to_discord(content.notice[:MAX_CONTENT], MAX_CONTENT).strip() or _EMPTY
     small = _small_print(content.notice)
     text = to_discord(content.text.strip("\n").rstrip(), MAX_CONTENT - len(small))
-    return f"{text}{small}"
+    return f"{text if text.strip() else _EMPTY}{small}"
 
 
 def nonce(key: str, revision: int) -> str:

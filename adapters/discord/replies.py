@@ -18,7 +18,7 @@ from adapters.discord.status import Status
 from adapters.discord.threads import Threads
 from conversation.model import Job, Segment, ThreadId
 from conversation.ports import Attachment, Content, OpensPlaces, ReplySink, TakesFiles, TellsPrivately, Written
-from conversation.recent import MAX_REMEMBERED, Recent
+from conversation.recent import Recent
 
 
 class DiscordReplies:
@@ -34,8 +34,8 @@ class DiscordReplies:
         self._status = Status(api, self._threads)
         self._messages, self._direct = Messages(api), Direct(api)
         self._private = PrivateAnswers(api, self._messages, self._direct)
-        self._gone = Recent()  # messages that somebody deleted
-        self._instead: dict[str, str] = {}  # by an old answer's message that is gone: what shows the new one
+        self._gone = Recent[None]()  # messages that somebody deleted
+        self._instead = Recent[str]()  # by an old answer's message that is gone: what shows the new one
 
     async def aclose(self) -> None:
         """End what is still done beside the answers."""
@@ -82,7 +82,7 @@ class DiscordReplies:
             if is_old_answers and at.private is None:
                 await self._show_instead(job, at, segment, content)
             else:
-                self._gone.add(message_id)
+                self._gone[message_id] = None
 
     async def delete(self, job: Job, message_id: str) -> None:
         """See ReplySink.delete."""
@@ -134,8 +134,6 @@ class DiscordReplies:
         else:
             message_id = await self._messages.post(at.channel, segment.key, job.revision, content)
         self._instead[segment.message_id] = message_id
-        if len(self._instead) > MAX_REMEMBERED:
-            del self._instead[next(iter(self._instead))]
 
 
 _sink: type[ReplySink] = DiscordReplies

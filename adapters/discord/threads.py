@@ -27,7 +27,7 @@ class Threads:
 
     def __init__(self, api: DiscordApi) -> None:
         self._api = api
-        self._open = Recent()
+        self._open = Recent[None]()
         self._opening: dict[str, asyncio.Task[None]] = {}
 
     def is_open(self, job: Job) -> bool:
@@ -55,7 +55,7 @@ class Threads:
     def _opened(self, root: str, task: asyncio.Task[None]) -> None:
         del self._opening[root]
         if not task.cancelled() and task.exception() is None:
-            self._open.add(root)
+            self._open[root] = None
 
     async def _make(self, job: Job) -> None:
         address, name = thread_address(job), thread_title(job)

@@ -6,7 +6,7 @@ Nothing is repeated here: a repeated post is a second message. Delivery looks fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.proxies import proxy_for
 from adapters.slack.client import web_client
 from adapters.slack.identity import Identity
-from adapters.slack.limits import limit_of
+from adapters.slack.limits import METHODS, limit_of
 from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unreachable, Unwritable
 from conversation.pacing import RateBudget, Use, take_or_raise
 
@@ -30,7 +30,7 @@ UNSAID_RETRY_SECONDS = 30.0
 
 # These take no JSON (docs.slack.dev/apis/web-api: "Posting JSON", and slack_sdk's own way of calling them).
 _FORMS = frozenset({"auth.test", "conversations.history", "conversations.info", "conversations.open"}) | frozenset(
-    {"conversations.replies", "files.getUploadURLExternal", "files.delete"}
+    {"conversations.replies", "files.getUploadURLExternal", "files.delete", "users.info"}
 )
 # Slack is broken or away, and says so with HTTP 200: "some aspect of the operation may have succeeded" (the methods'
 # pages, on errors).
@@ -84,7 +84,7 @@ class Barred(Unwritable):
 
 
 class SlackApi:
-    """Calls with one bot token. Used as `async with`, or ended by `aclose`; the session is made at the first call."""
+    """Calls with one token. Used as `async with`, or ended by `aclose`; the session is made at the first call."""
 
     def __init__(
         self,
@@ -152,11 +152,23 @@ class SlackApi:
             # Bytes alone show nobody anything: what comes after them does.
             raise Unreachable(f"upload: no answer: {exc!r}", certain=True) from exc
 
+    def socket(self, url: str, **options: Any) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket to an address that Slack gave; `options` are those of aiohttp's ws_connect. Raises what that
+        raises, whose words hold the address."""
+        session = self._web.session
+        assert session is not None
+        return session.ws_connect(url, proxy=self._web.proxy, ssl=self._web.ssl or True, **options)
+
     async def me(self) -> Identity:
         """Who this token is; asked once. Raises as `call`."""
         if self._me is None:
             body = await self.call("", "auth.test")
-            self._me = Identity(str(body["team_id"]), str(body["user_id"]), str(body.get("bot_id") or ""))
+            self._me = Identity(
+                team=str(body["team_id"]),
+                user=str(body["user_id"]),
+                bot=str(body.get("bot_id") or ""),
+                enterprise=str(body.get("enterprise_id") or ""),
+            )
         return self._me
 
     @property
@@ -173,7 +185,7 @@ class SlackApi:
         code = str(body.get("error") or "") if isinstance(body, dict) else ""
         if status == HTTPStatus.TOO_MANY_REQUESTS or code in {"ratelimited", "rate_limited"}:
             seconds = _retry_after(response.headers)
-            if method != "auth.test":
+            if method in METHODS:
                 with suppress(StoreUnavailable):  # the pause is then known to this answer only
                     await self.budget.pause(limit_of(team, method), seconds)
             return Paced(f"{method}: Slack says wait for {seconds:g} s", retry_after_seconds=seconds)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable
 
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
-
-from adapters.slack.identity import UNREACHABLE, error_code
+from adapters.slack.api import SlackApi
+from adapters.slack.limits import SPARE_BESIDE, limit_of, posts_in
 from adapters.slack.rendering import ASIDE, metadata
 from conversation.background import Background
+from conversation.errors import CorralError, StoreUnavailable
 from conversation.model import InboundMessage
+from conversation.pacing import Use, take_or_raise
 
 log = logging.getLogger(__name__)
 
@@ -26,35 +25,40 @@ MAX_PROMISES = 1000
 
 
 class Asides:
-    """Says things to people without making anybody wait."""
+    """Says things to people without making anybody wait. What the limits have no room for is not said."""
 
-    def __init__(self, client: AsyncWebClient, background: Background) -> None:
-        self._client, self._background = client, background
+    def __init__(self, api: SlackApi, background: Background) -> None:
+        self._api, self._background = api, background
         self._promised: dict[str, float] = {}  # channel -> when
 
-    def tell(self, channel: str, user: str, thread_ts: str | None, sentence: str) -> None:
+    def tell(self, team: str, channel: str, user: str, thread_ts: str | None, sentence: str) -> None:
         """Show a sentence to this person alone, in the thread or, without one, at the top level; "" is nothing."""
         if sentence:
-            posting = self._client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread_ts, text=sentence)
-            self._background.start(_best_effort(posting), "tell a person")
+            telling = self._say(
+                team, "chat.postEphemeral", channel=channel, user=user, thread_ts=thread_ts, text=sentence
+            )
+            self._background.start(telling, "tell a person")
 
     def promise(self, message: InboundMessage) -> None:
         """Say under a question that it is not lost though it was not stored; once in five minutes for a channel."""
-        now, channel = time.monotonic(), message.address.channel
+        now, where = time.monotonic(), message.address
         self._promised = {place: at for place, at in self._promised.items() if now - at < PROMISE_SECONDS}
-        if channel not in self._promised and len(self._promised) < MAX_PROMISES:
-            self._promised[channel] = now
+        if where.channel not in self._promised and len(self._promised) < MAX_PROMISES:
+            self._promised[where.channel] = now
             # Marked, so that nobody takes it for the beginning of an answer whose writer died.
-            posting = self._client.chat_postMessage(
-                channel=channel, thread_ts=message.address.thread, text=PROMISE, metadata=metadata(ASIDE, "")
-            )
-            self._background.start(_best_effort(posting), "promise an answer")
+            mark = metadata(ASIDE, "")
+            promising = self._say(
+                where.tenant, "chat.postMessage", Use(posts_in(where.tenant, where.channel)),
+                channel=where.channel, thread_ts=where.thread, text=PROMISE, metadata=mark,
+            )  # fmt: skip
+            self._background.start(promising, "promise an answer")
 
-
-async def _best_effort(call: Awaitable[object]) -> None:
-    try:
-        await call
-    except SlackApiError as exc:
-        log.info("a person could not be told: %s", error_code(exc))
-    except UNREACHABLE as exc:
-        log.info("a person could not be told: %s", str(exc) or type(exc).__name__)
+    async def _say(self, team: str, method: str, *uses: Use, **shown: object) -> None:
+        try:
+            try:
+                await take_or_raise(self._api.budget, Use(limit_of(team, method), spare=SPARE_BESIDE), *uses)
+            except StoreUnavailable:
+                log.debug("nobody counts calls while the store is away, and just that is to be told")
+            await self._api.call(team, method, **shown)
+        except CorralError as error:
+            log.info("a person could not be told: %s", error)

@@ -12,7 +12,6 @@ import logging
 import ssl
 from urllib.parse import urlsplit
 
-import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.proxies import proxy_for
@@ -20,7 +19,7 @@ from adapters.proxies import proxy_for
 CALL_SECONDS = 10
 
 
-def web_client(token: str, api_url: str, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
+def web_client(token: str, api_url: str) -> AsyncWebClient:
     """A client of the Web API at `api_url`, which ends in `/api/`. Its calls end after ten seconds at the latest."""
     # Its debug lines hold people's texts, and are built for every call even when nobody reads them.
     quiet = logging.getLogger(f"{__name__}.sdk")
@@ -31,7 +30,6 @@ def web_client(token: str, api_url: str, session: aiohttp.ClientSession | None =
         timeout=CALL_SECONDS,
         # aiohttp's own context is made when it is imported, before a program could set SSL_CERT_FILE.
         ssl=ssl.create_default_context() if urlsplit(api_url).scheme == "https" else None,
-        session=session,
         logger=quiet,
         retry_handlers=[],
     )

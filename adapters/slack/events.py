@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.slack import interactions
 from adapters.slack.identity import Identity
@@ -160,7 +160,9 @@ def _changed(event: Json, event_id: str, me: Identity, names: Mapping[str, str])
     heard = _heard(message, identifier(event, "channel"), event_id, me, names, told_before=was_ours)
     if heard is None:
         return None
-    return Edited(heard, f"{heard.message.message_id}/edited/{timestamp(part(message, 'edited'), 'ts')}")
+    edit_ts = timestamp(part(message, "edited"), "ts")
+    edited = replace(heard, message=replace(heard.message, edited_at=float(edit_ts)))
+    return Edited(edited, f"{heard.message.message_id}/edited/{edit_ts}")
 
 
 def _deleted(event: Json, me: Identity) -> Deleted | None:

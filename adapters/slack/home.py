@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
-from collections.abc import Awaitable
 
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
-
+from adapters.slack.api import SlackApi
 from adapters.slack.events import HomeOpened
-from adapters.slack.identity import UNREACHABLE, error_code
+from adapters.slack.limits import SPARE_BESIDE
+from conversation.errors import CorralError
 from conversation.model import InboundMessage
+from conversation.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -35,40 +33,34 @@ def prompts() -> list[dict[str, str]]:
 class Home:
     """Offers the suggestions to each person once in the life of this process."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
-        self._greeted: OrderedDict[str, None] = OrderedDict()
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+        self._greeted = Recent[None](_MAX_USERS)
 
     async def greet(self, opened: HomeOpened) -> None:
         """Show the suggestions, unless they were shown. Best effort: never raises."""
         if opened.user in self._greeted:
             return
         self._greeted[opened.user] = None
-        if len(self._greeted) > _MAX_USERS:
-            self._greeted.popitem(last=False)
-        # Without thread_ts: with it the call does nothing for an app with an agent_view, and says so nowhere.
-        suggesting = self._client.assistant_threads_setSuggestedPrompts(
-            channel_id=opened.channel, title=PROMPTS_TITLE, prompts=prompts()
-        )
-        if not await _tried(suggesting, "the suggested prompts"):
+        try:
+            # Without thread_ts: with it the call does nothing for an app with an agent_view, and says so nowhere.
+            await self._api.ask(
+                (await self._api.me()).team, "assistant.threads.setSuggestedPrompts", spare=SPARE_BESIDE,
+                channel_id=opened.channel, title=PROMPTS_TITLE, prompts=prompts(),
+            )  # fmt: skip
+        except CorralError as error:
+            log.info("the suggested prompts could not be shown: %s", error)
             self._greeted.pop(opened.user, None)
 
     async def title(self, question: InboundMessage) -> None:
         """Call the thread that a question begins after it. Best effort: never raises."""
-        title = " ".join(question.text.split())
-        if title:
-            where = question.address
-            naming = self._client.assistant_threads_setTitle(
-                channel_id=where.channel, thread_ts=where.thread, title=title[:TITLE_CHARACTERS]
-            )
-            await _tried(naming, "a thread's title")
-
-
-async def _tried(call: Awaitable[object], what: str) -> bool:
-    try:
-        await call
-    except (SlackApiError, *UNREACHABLE) as exc:
-        why = error_code(exc) if isinstance(exc, SlackApiError) else str(exc) or type(exc).__name__
-        log.info("%s could not be shown: %s", what, why)
-        return False
-    return True
+        title, where = " ".join(question.text.split()), question.address
+        if not title:
+            return
+        try:
+            await self._api.ask(
+                where.tenant, "assistant.threads.setTitle", spare=SPARE_BESIDE,
+                channel_id=where.channel, thread_ts=where.thread, title=title[:TITLE_CHARACTERS],
+            )  # fmt: skip
+        except CorralError as error:
+            log.info("a thread's title could not be shown: %s", error)

@@ -34,6 +34,8 @@ _A_MINUTE = {
     "files.getUploadURLExternal": _TIER_4,
     "users.info": _TIER_4,
 }
+# Calls that are only nice to have leave so many to others: names, titles, suggestions, remarks.
+SPARE_BESIDE = 20
 # All that is called within limits; besides these only auth.test and apps.connections.open are.
 METHODS = frozenset(_A_MINUTE)
 

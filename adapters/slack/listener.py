@@ -8,16 +8,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-import aiohttp
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
-from adapters.slack.client import CALL_SECONDS, web_client
+from adapters.slack.client import web_client
+from adapters.slack.contact import who_am_i
 from adapters.slack.home import Home
-from adapters.slack.identity import SlackAccess, SlackRefused, who_am_i
+from adapters.slack.identity import SlackAccess, SlackRefused
 from adapters.slack.people import People
 from adapters.slack.receiving import Receiving
 from adapters.slack.socket_mode import PING_SECONDS, SocketMode
@@ -34,7 +34,8 @@ PARTING_SECONDS = 1.0
 
 
 class SlackListener:
-    """Listens for as long as the context lasts; at its end nothing more is taken in first of all.
+    """Listens for as long as the context lasts; at its end nothing more is taken in first of all. `api` and `people`
+    are the caller's, and outlive it.
 
     Entering raises SlackRefused when Slack refuses a token. While Slack is away it goes on without it and keeps trying;
     `on_refused` is told when a token turns out to be refused then, or later.
@@ -44,20 +45,20 @@ class SlackListener:
         self,
         access: SlackAccess,
         reception: Reception,
-        people: People | None = None,
+        api: SlackApi,
+        people: People,
         *,
         on_refused: Callable[[SlackRefused], object] = lambda _: None,
         contact_seconds: float = CONTACT_SECONDS,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._access, self._reception, self._on_refused = access, reception, on_refused
+        self._api, self._people = api, people
         self._contact_seconds, self._ping_seconds = contact_seconds, ping_seconds
         self._stack = AsyncExitStack()
         self._contacted = asyncio.Event()
-        self._given_people = people
         self._socket: SocketMode | None = None
         self._receiving: Receiving | None = None
-        self.people: People
         self.app: AsyncApp
 
     async def __aenter__(self) -> Self:
@@ -79,27 +80,26 @@ class SlackListener:
             raise CorralError("there is no socket to Slack")
 
     async def _begin(self) -> None:
-        session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_SECONDS))
-        await self._stack.enter_async_context(session)
-        client, background = web_client(self._access.bot_token, self._access.api_url, session), Background()
-        self.people = self._given_people or People(client)
-        self._stack.push_async_callback(self.people.aclose)
+        background = Background()
         self._stack.push_async_callback(background.aclose, PARTING_SECONDS)
-        asides = Asides(client, background)
-        self._receiving = receiving = Receiving(self._reception, self.people, Home(client), asides, background)
-        self.app = _bolt(client, self._access.signing_secret, receiving)
-        contact = asyncio.create_task(self._keep_contact(client, session, receiving), name="contact with Slack")
+        asides = Asides(self._api, background)
+        self._receiving = receiving = Receiving(self._reception, self._people, Home(self._api), asides, background)
+        self.app = _bolt(self._access, receiving)
+        contact = asyncio.create_task(self._keep_contact(receiving), name="contact with Slack")
         self._stack.push_async_callback(_end, contact)
         await self._first_contact(contact)
 
-    async def _keep_contact(self, client: AsyncWebClient, session: aiohttp.ClientSession, receiving: Receiving) -> None:
+    async def _keep_contact(self, receiving: Receiving) -> None:
         """Does not end with Socket Mode. Raises SlackRefused."""
-        receiving.me = await who_am_i(client)
-        if not self._access.app_token:
+        receiving.me = await who_am_i(self._api)
+        access = self._access
+        if not access.app_token:
             self._contacted.set()
             return
-        socket = SocketMode(self.app, client, session, self._access.app_token, ping_seconds=self._ping_seconds)
-        async with socket:
+        async with (
+            SlackApi(access.app_token, self._api.budget, base_url=access.api_url) as of_app,
+            SocketMode(self.app, of_app, ping_seconds=self._ping_seconds) as socket,
+        ):
             self._socket = socket
             await socket.until_connected()
             self._contacted.set()
@@ -125,7 +125,7 @@ class SlackListener:
             self._on_refused(error)
 
 
-def _bolt(client: AsyncWebClient, signing_secret: str, receiving: Receiving) -> AsyncApp:
+def _bolt(access: SlackAccess, receiving: Receiving) -> AsyncApp:
     bolt_log = logging.getLogger(f"{__name__}.bolt")
     # Below this Bolt logs what people wrote.
     bolt_log.setLevel(logging.ERROR)
@@ -142,8 +142,8 @@ def _bolt(client: AsyncWebClient, signing_secret: str, receiving: Receiving) -> 
     return AsyncApp(
         logger=bolt_log,
         name="corral",
-        client=client,
-        signing_secret=signing_secret,
+        client=web_client(access.bot_token, access.api_url),
+        signing_secret=access.signing_secret,
         before_authorize=store_first,
         ssl_check_enabled=False,
     )

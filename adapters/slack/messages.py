@@ -13,7 +13,7 @@ from adapters.slack.api import Barred, Refusal, Reply, SlackApi
 from adapters.slack.destination import Destination
 from adapters.slack.limits import limit_of, posts_in
 from adapters.slack.rendering import ANSWER, metadata, notification, whole
-from conversation.errors import DeliveryError, Paced
+from conversation.errors import DeliveryError, Paced, StoreUnavailable
 from conversation.pacing import Pace, Use, take_or_raise
 from conversation.ports import Content
 from conversation.recent import Recent
@@ -36,7 +36,8 @@ class Messages:
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._gone = Recent()  # messages that somebody deleted
+        self._gone = Recent[None]()  # messages that somebody deleted
+        self._growing = Recent[str]()  # ts -> the key that keeps an update free for its end
         self.pace = Pace(limit_of("", "chat.update"), PAUSE_SECONDS)
 
     async def post(self, at: Destination, key: str, content: Content) -> str:
@@ -62,10 +63,10 @@ class Messages:
             raise
         ts = str(reply["ts"])
         if _is_astray(reply):
-            await self._take_back(at, ts)
+            await self._take_back(at, key, ts)
             raise Barred("chat.postMessage", "invalid_thread_ts")
         if not content.final:
-            self.pace.wrote(key)
+            self._wrote(key, ts)
         return ts
 
     async def update(self, at: Destination, key: str, ts: str, content: Content) -> None:
@@ -88,24 +89,32 @@ class Messages:
         except Refusal as error:
             if error.code != "message_not_found":
                 raise
-            self._gone.add(ts)
-            await self.forget(at, key)
+            self._gone[ts] = None
+            await self._release(at, key)
             return
         if content.final:
+            self._growing.pop(ts, None)
             self.pace.end(key)
         else:
-            self.pace.wrote(key)
+            self._wrote(key, ts)
 
     async def delete(self, at: Destination, ts: str) -> None:
-        """Take it away. Safe to repeat. Raises DeliveryError."""
+        """Take it away. Safe to repeat. Raises DeliveryError and StoreUnavailable."""
         try:
             await self._api.ask(at.team, "chat.delete", channel=at.channel, ts=ts)
         except Refusal as error:
             if error.code != "message_not_found":
                 raise
+        if (key := self._growing.get(ts)) is not None:
+            await self._release(at, key)
+            self._growing.pop(ts, None)
 
-    async def forget(self, at: Destination, key: str) -> None:
-        """It is not written any more. Safe to repeat. Raises StoreUnavailable."""
+    def _wrote(self, key: str, ts: str) -> None:
+        self.pace.wrote(key)
+        self._growing[ts] = key
+
+    async def _release(self, at: Destination, key: str) -> None:
+        """It is not written any more: what it kept for its end serves another message."""
         self.pace.end(key)
         await self._api.budget.release(limit_of(at.team, "chat.update"), key)
 
@@ -119,11 +128,16 @@ class Messages:
             log.error("Slack refuses our buttons: %s", error)
         return await self._api.call(at.team, method, blocks=whole(replace(content, offers=())), **shown)
 
-    async def _take_back(self, at: Destination, ts: str) -> None:
+    async def _take_back(self, at: Destination, key: str, ts: str) -> None:
+        """Raises nothing that would have the answer posted once more."""
         try:
-            await self.delete(at, ts)
+            try:
+                await self.delete(at, ts)
+                await self._release(at, key)
+            except StoreUnavailable:  # nobody grants calls now, and what stays there is seen by all
+                await self._api.call(at.team, "chat.delete", channel=at.channel, ts=ts)
         except DeliveryError as error:
-            log.warning("an answer without a thread stays in the channel: %s", error)
+            log.warning("an answer without a thread may stay in the channel: %s", error)
 
 
 def _is_astray(reply: Reply) -> bool:

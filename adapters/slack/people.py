@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
-
-from adapters.slack.identity import UNREACHABLE, error_code, retry_after_seconds
+from adapters.slack.api import SlackApi
+from adapters.slack.limits import SPARE_BESIDE
 from adapters.slack.payloads import part, string
+from conversation.errors import CorralError, Paced, StoreUnavailable
+from conversation.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -24,22 +23,13 @@ UNKNOWN_SECONDS = 60.0
 
 
 class People:
-    """Names by user id. Slack's limit for users.info is 100 a minute and is left room (docs.slack.dev, tier 4);
-    beyond `per_minute`, and whenever Slack does not tell, people are called by their id."""
+    """Names by user id, of `size` people. When the workspace's budget has no room for asking, and whenever Slack does
+    not tell, people are called by their id."""
 
-    def __init__(
-        self,
-        client: AsyncWebClient,
-        *,
-        size: int = 1000,
-        per_minute: int = 80,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._client, self._size, self._per_minute, self._clock = client, size, per_minute, clock
-        self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()  # id -> name, until when
+    def __init__(self, api: SlackApi, *, size: int = 1000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api, self._clock = api, clock
+        self._known = Recent[tuple[str, float]](size)  # id -> name, until when
         self._asking: dict[str, asyncio.Task[str]] = {}
-        self._asked: deque[float] = deque(maxlen=per_minute)
-        self._silent_until = 0.0
 
     async def name_of(self, user_id: str) -> str:
         """The person's name, or the id. Takes half a second at most, and never raises."""
@@ -52,8 +42,8 @@ class People:
         for user_id in dict.fromkeys(user_ids):
             if (name := self._remembered(user_id)) is not None:
                 found[user_id] = name
-            elif (task := self._ask(user_id)) is not None:
-                asking[user_id] = task
+            else:
+                asking[user_id] = self._ask(user_id)
         if asking:
             # Not cancelled when it takes too long: the answer serves the next message.
             await asyncio.wait(asking.values(), timeout=LOOKUP_SECONDS)
@@ -68,20 +58,15 @@ class People:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _remembered(self, user_id: str) -> str | None:
-        name, until = self._known.get(user_id, ("", 0.0))
-        if self._clock() >= until:
+        known = self._known.get(user_id)
+        if known is None or self._clock() >= known[1]:
             return None
-        self._known.move_to_end(user_id)
-        return name
+        self._known[user_id] = known  # those that were wanted last are kept
+        return known[0]
 
-    def _ask(self, user_id: str) -> asyncio.Task[str] | None:
-        """The one lookup of this person that is under way; None when there is no quota for it."""
+    def _ask(self, user_id: str) -> asyncio.Task[str]:
+        """The one lookup of this person that is under way."""
         if user_id not in self._asking:
-            now = self._clock()
-            is_spent = len(self._asked) == self._per_minute and now - self._asked[0] < 60
-            if is_spent or now < self._silent_until:
-                return None
-            self._asked.append(now)
             task = asyncio.create_task(self._look_up(user_id), name=f"the name of {user_id}")
             self._asking[user_id] = task
             task.add_done_callback(lambda _: self._asking.pop(user_id, None))
@@ -90,18 +75,14 @@ class People:
     async def _look_up(self, user_id: str) -> str:
         name = ""
         try:
-            answer = await self._client.users_info(user=user_id)
-            name = _name(answer.data)
-        except SlackApiError as exc:
-            if (seconds := retry_after_seconds(exc)) > 0:
-                self._silent_until = self._clock() + seconds
-            log.info("Slack does not tell a name: %s", error_code(exc))
-        except (*UNREACHABLE, ValueError) as exc:
-            log.info("Slack does not tell a name: %s", str(exc) or type(exc).__name__)
+            team = (await self._api.me()).team
+            name = _name(await self._api.ask(team, "users.info", spare=SPARE_BESIDE, user=user_id))
+        except (Paced, StoreUnavailable) as error:
+            log.info("Slack is not asked for a name: %s", error)
+            return ""
+        except (CorralError, ValueError) as error:
+            log.info("Slack does not tell a name: %s", error)
         self._known[user_id] = (name, self._clock() + (KNOWN_SECONDS if name else UNKNOWN_SECONDS))
-        self._known.move_to_end(user_id)
-        while len(self._known) > self._size:
-            self._known.popitem(last=False)
         return name
 
 

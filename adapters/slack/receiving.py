@@ -124,12 +124,12 @@ class Receiving:
     def _tell(self, news: News, sentence: str) -> None:
         if isinstance(news, Press):
             where = news.person.address
-            self._asides.tell(where.channel, news.person.id, where.thread, sentence)
+            self._asides.tell(where.tenant, where.channel, news.person.id, where.thread, sentence)
         elif (message := _message(news)) is not None:
             where = message.address
             # Below a message that has no answers nobody looks.
             thread_ts = None if message.message_id.partition("/")[0] == where.thread else where.thread
-            self._asides.tell(where.channel, message.author_id, thread_ts, sentence)
+            self._asides.tell(where.tenant, where.channel, message.author_id, thread_ts, sentence)
 
 
 def _message(news: News) -> InboundMessage | None:

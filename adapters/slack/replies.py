@@ -85,7 +85,7 @@ class SlackReplies:
             await files.delete(self._api, at.team, message_id)
         else:
             await self._messages.delete(at, message_id)
-            self._streams.forget_message(message_id)
+            await self._streams.deleted(at, message_id)
 
     async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
         """See TakesFiles.attach."""

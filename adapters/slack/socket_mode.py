@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -20,9 +21,10 @@ from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
-from slack_sdk.web.async_client import AsyncWebClient
 
-from adapters.slack.identity import UNREACHABLE, SlackRefused, persistently
+from adapters.slack.api import SlackApi
+from adapters.slack.contact import persistently
+from adapters.slack.identity import SlackRefused
 from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ CLOSE_SECONDS = 2.0
 MAX_AT_ONCE = 256  # envelopes; more wait in the socket
 MAX_ENVELOPE_BYTES = 4 << 20
 
+# How aiohttp and the system say that a connection failed, or broke.
+_CUT = (aiohttp.ClientError, TimeoutError, OSError)
 _CROWDED = "too_many_websockets"
 _REPLACED = frozenset({"refresh_requested", "warning"})  # Slack's machine goes down for a while; there are others
 _REFUSED = (
@@ -71,19 +75,17 @@ class _Socket:
 
 
 class SocketMode:
-    """Keeps a connection for as long as the context lasts. At its end nothing more is taken in, and what was is still
-    acknowledged."""
+    """Keeps a connection for as long as the context lasts; `api` has the app's token. At its end nothing more is taken
+    in, and what was is still acknowledged."""
 
     def __init__(
         self,
         app: AsyncApp,
-        client: AsyncWebClient,
-        session: aiohttp.ClientSession,
-        app_token: str,
+        api: SlackApi,
         *,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self._app, self._client, self._session, self._app_token = app, client, session, app_token
+        self._app, self._api = app, api
         self._ping_seconds = ping_seconds
         self._sockets: set[_Socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()  # of the sockets, and of the envelopes
@@ -157,16 +159,14 @@ class SocketMode:
         """One connection from its address to its end. Raises SlackRefused only."""
         self._sockets.add(socket)
         try:
-            told = await persistently(lambda: self._client.apps_connections_open(app_token=self._app_token), _REFUSED)
+            told = await persistently(lambda: self._api.call("", "apps.connections.open"), _REFUSED)
             async with (
                 asyncio.timeout(CONNECT_SECONDS) as limit,
-                self._session.ws_connect(
+                self._api.socket(
                     str(told["url"]),
                     heartbeat=self._ping_seconds,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                     max_msg_size=MAX_ENVELOPE_BYTES,
-                    proxy=self._client.proxy,
-                    ssl=self._client.ssl or True,
                 ) as connection,
             ):
                 async for message in connection:
@@ -180,10 +180,10 @@ class SocketMode:
                         limit.reschedule(asyncio.get_running_loop().time() + LINGER_SECONDS)
         except SlackRefused:
             raise
-        except UNREACHABLE as exc:
-            log.info("a socket to Slack ended: %s", str(exc) or type(exc).__name__)
-        except Exception:  # the loop around this goes on: without a socket nobody could ask anything
-            log.exception("a socket to Slack failed")
+        except _CUT as exc:
+            log.info("a socket to Slack ended: %s", _told(exc))
+        except Exception as exc:  # the loop around this goes on: without a socket nobody could ask anything
+            log.error("a socket to Slack failed: %s\n%s", _told(exc), "".join(traceback.format_tb(exc.__traceback__)))
         finally:
             self._sockets.discard(socket)
 
@@ -229,5 +229,11 @@ class SocketMode:
         reply = SocketModeResponse(request.envelope_id, body or None)
         try:
             await connection.send_str(json.dumps(reply.to_dict()))
-        except UNREACHABLE:
+        except _CUT:
             log.info("a socket ended before its envelope was acknowledged; Slack brings it again")
+
+
+def _told(error: Exception) -> str:
+    """What ended a connection. aiohttp's own words for it hold the address, and with it the ticket that opens it."""
+    status = getattr(error, "status", None)
+    return type(error).__name__ if status is None else f"{type(error).__name__}, HTTP {status}"

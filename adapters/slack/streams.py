@@ -20,7 +20,7 @@ from adapters.slack.rendering import ANSWER, below, metadata, streamable
 from conversation.errors import DeliveryError, Paced
 from conversation.pacing import Pace, Use, take_or_raise
 from conversation.ports import Content
-from conversation.recent import MAX_REMEMBERED, Recent
+from conversation.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +58,10 @@ class Streams:
 
     def __init__(self, api: SlackApi, on_stop: Callable[[Destination], None]) -> None:
         self._api, self._on_stop = api, on_stop
-        self._live: dict[str, _Stream] = {}
-        self._over = Recent()  # streams that have surely ended
+        self._live = Recent[_Stream]()  # those that fall out are stopped like a stranger's
+        self._over = Recent[None]()  # streams that have surely ended
         self._unsupported: dict[str, float] = {}  # workspace or channel -> until when, on the monotonic clock
         self.pace = Pace(limit_of("", "chat.appendStream"), PAUSE_SECONDS)
-
-    def is_live(self, key: str) -> bool:
-        """Whether this process writes the stream."""
-        return key in self._live
 
     def is_over(self, key: str) -> bool:
         """Whether this process knows that what began as a stream is an ordinary message now."""
@@ -110,7 +106,7 @@ class Streams:
                 self._remember_unsupported(at, error)
                 return None
             raise
-        self._remember(key, _Stream(str(reply["ts"]), text, time.monotonic()))
+        self._live[key] = _Stream(str(reply["ts"]), text, time.monotonic())
         self.pace.wrote(key)
         return str(reply["ts"])
 
@@ -148,12 +144,11 @@ class Streams:
                 log.info("a stream could not be stopped: %s", error)
         await self._forget(at, key)
 
-    def forget_message(self, ts: str) -> str | None:
-        """The message is gone; gives the key of the stream that was in it."""
+    async def deleted(self, at: Destination, ts: str) -> None:
+        """The message is gone, and with it the stream that may be in it. Safe to repeat. Raises StoreUnavailable."""
         key = next((key for key, stream in self._live.items() if stream.ts == ts), None)
         if key is not None:
-            self._drop(key)
-        return key
+            await self._forget(at, key)
 
     async def _append(self, at: Destination, key: str, stream: _Stream, whole: str) -> None:
         if whole == stream.shown:
@@ -189,19 +184,14 @@ class Streams:
         self._on_stop(at)
 
     async def _forget(self, at: Destination, key: str) -> None:
-        self._drop(key)
-        # What it kept for its end serves another stream.
+        # What it kept for its end serves another stream. First, for when the store is away all this comes again.
         await self._api.budget.release(limit_of(at.team, "chat.stopStream"), key)
+        self._drop(key)
 
     def _drop(self, key: str) -> None:
         self._live.pop(key, None)
-        self._over.add(key)
+        self._over[key] = None
         self.pace.end(key)
-
-    def _remember(self, key: str, stream: _Stream) -> None:
-        self._live[key] = stream
-        if len(self._live) > MAX_REMEMBERED:  # their ends were never told; they are stopped like a stranger's
-            del self._live[next(iter(self._live))]
 
     def _is_unsupported(self, at: Destination) -> bool:
         until = max(self._unsupported.get(at.team, 0.0), self._unsupported.get(at.channel, 0.0))

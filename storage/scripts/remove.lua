@@ -2,7 +2,11 @@
 -- ARGV: its key.   Answers 'unknown', 'queued' or 'running'.
 local name = ARGV[1]
 local job, conversation, outcome = seen(name)
-if not job then return 'unknown' end
+if not job then
+  -- A platform that was not acknowledged may bring the message after its deletion.
+  redis.call('SET', key('seen', name), '- -', 'EX', DEDUPE_SECONDS)
+  return 'unknown'
+end
 if outcome ~= '' then return outcome end -- asked before
 if redis.call('EXISTS', key('job', job)) == 0 then return 'unknown' end
 local _, json = find(job, name)

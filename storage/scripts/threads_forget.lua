@@ -4,8 +4,11 @@ local next_seq = redis.call('HGET', thread, 'next_seq')
 redis.call('DEL', thread, turns, order, screen)
 -- The numbering goes on: a running answer still brings the old cut along, and turns that began again at 1 would lie
 -- before it, where the model never sees them.
-if next_seq then redis.call('HSET', thread, 'next_seq', next_seq) end
--- Else the next mention would read the thread's messages from the platform once more.
-redis.call('HSET', thread, 'forgotten_at', redis.call('TIME')[1])
+-- And the next mention would read the thread's messages from the platform once more.
+if next_seq then
+  local time = redis.call('TIME')
+  local forgotten_at = string.format('%.6f', time[1] + time[2] / 1000000)
+  redis.call('HSET', thread, 'next_seq', next_seq, 'forgotten_at', forgotten_at)
+end
 touch()
 redis.call('PUBLISH', ARGV[3], '')

@@ -285,7 +285,7 @@ class TestRemove:
     async def test_does_not_know_other_messages(self, inbox: RedisInbox, jobs: RedisJobs) -> None:
         """Neither a strange message nor one whose job has ended is in the queue."""
         asked = message()
-        assert await inbox.remove(asked.key) is EditOutcome.UNKNOWN
+        assert await inbox.remove("slack:T1:C1:strange") is EditOutcome.UNKNOWN
         await inbox.accept(asked)
         claim = await claim_one(jobs)
         await jobs.finish(claim, answer(claim))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -271,13 +272,16 @@ async def test_forget_leaves_nothing_but_where_the_numbering_stands(redis_client
 
     left = {key.decode() async for key in redis_client.scan_iter()}
     assert {key for key in left if "another" not in key} == {KEYS.thread(THREAD)}
-    assert await redis_client.hgetall(KEYS.thread(THREAD)) == {b"next_seq": b"2"}
+    kept = await redis_client.hgetall(KEYS.thread(THREAD))
+    assert set(kept) == {b"next_seq", b"forgotten_at"}
+    assert kept[b"next_seq"] == b"2"
     assert len(left) == 7
     assert ids(await threads.turns("another")) == ["q1", "a1"]
 
     # An answer that was running when its thread was forgotten must not land before the cut that it brings along.
     await add(redis_client, question("q2", "job-2"), cut=2)
     opened = await threads.open(THREAD, "a new prompt")
+    assert opened.forgotten_at == float(kept[b"forgotten_at"]) > time.time() - 3600
     assert opened.system_prompt == "a new prompt"
     assert all(turn.seq >= opened.cut for turn in opened.turns)
 
@@ -348,8 +352,9 @@ async def step(redis: Redis, thread: str, what: str, number: int) -> None:
 
 async def view(redis: Redis, thread: str) -> list[object]:
     threads = RedisThreads(redis, KEYS)
+    opened = await threads.open(thread, "last prompt")
     return [
-        replace(await threads.open(thread, "last prompt"), conversation_id=""),
+        replace(opened, conversation_id="", forgotten_at=float(opened.forgotten_at > 0)),
         await threads.counts(thread, "vocabulary-0"),
         await threads.counts(thread, "vocabulary-1"),
         await RedisScreen(redis, KEYS).read(thread),

@@ -141,3 +141,12 @@ async def test_a_status_and_a_stop_come_before_the_reading(town: Town) -> None:
         await town.inbox.cancel(accepted.conversation_id)
         await town.settled(accepted.conversation_id)
     assert town.last.ending == Ending.STOPPED
+
+
+async def test_half_a_character_that_was_read_ends_nothing(town: Town) -> None:
+    """Bots cut texts in the middle of an emoji."""
+    town.history.messages = [("1", "Bo\ud83d", "it \ud83d crashes")]
+    async with town.worker():
+        conversation_id = await _mention(town, "why?")
+    assert (await town.turns(conversation_id))[0] == ("user", "it \ufffd crashes")
+    assert town.last.ending == Ending.COMPLETE

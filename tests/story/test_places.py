@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
 from conversation import notices
 from conversation.errors import DeliveryError, Paced, Unwritable
+from conversation.fencing import assure_in_time
 from conversation.model import Action, Ending, Job, Segment, ThreadId
 from conversation.ports import Attachment, Content, FillsUp, OpensPlaces, TakesFiles, TellsPrivately, Written
 from conversation.splitting import long_blocks, split
@@ -155,6 +158,47 @@ async def test_a_platform_without_room_gets_the_newest_text_later(town: Town, ro
         await town.settled(accepted.conversation_id)
     assert (roomy.texts, town.last.ending) == (["You asked: why?"], Ending.COMPLETE)
     assert len(roomy.writes) == 1
+
+
+async def test_a_message_that_was_found_is_not_posted_again_when_its_edit_fails(
+    town: Town, roomy: RoomyPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The post got no answer, it is found, and then the platform stumbles once more."""
+    monkeypatch.setattr("conversation.delivery.FIRST_RETRY_SECONDS", 0.001)
+    roomy.failures.append(DeliveryError("no answer", certain=False))
+    roomy.edit_failures.append(DeliveryError("503", certain=False))
+    async with town.worker():
+        accepted = await town.hear("why?")
+        await town.settled(accepted.conversation_id)
+    assert roomy.texts == ["You asked: why?"]
+    assert town.last.ending == Ending.COMPLETE
+
+
+async def test_who_slept_past_the_lease_sends_nothing(
+    town: Town, roomy: RoomyPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made sure of the lease, slept until it was over, and woke right before the call: the lease is asked for first."""
+    held: list[bool] = []
+    post = roomy.post
+
+    async def wake_up_late(job: Job, segment: Segment, content: Content) -> Written:
+        if not held:
+            with monkeypatch.context() as patch:
+                patch.setattr("conversation.fencing.time", SimpleNamespace(monotonic=lambda: math.inf))
+                try:
+                    assure_in_time()
+                except Paced:
+                    held.append(True)
+                    raise
+        assure_in_time()
+        return await post(job, segment, content)
+
+    monkeypatch.setattr(roomy, "post", wake_up_late)
+    async with town.worker():
+        accepted = await town.hear("why?")
+        await town.settled(accepted.conversation_id)
+    assert held == [True]
+    assert roomy.texts == ["You asked: why?"]
 
 
 async def test_a_platform_that_keeps_refusing_is_given_up_but_the_answer_is_kept(

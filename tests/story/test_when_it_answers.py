@@ -308,3 +308,30 @@ async def test_commands_other_than_questions_never_join_one(town: Town) -> None:
     assert len({first.job_id, second.job_id, third.job_id}) == 3
     jobs = await town.inbox.pending(first.conversation_id)
     assert [job.messages[0].command for job in jobs] == [Command.ASK, Command.TELL, Command.ASK]
+
+
+async def test_a_question_that_was_deleted_before_it_came_is_not_answered(town: Town) -> None:
+    """What was not acknowledged is delivered again, also after its author took it back."""
+    question = Heard(town.message("why?", key="q"), mentioned=True)
+    await town.reception.deleted(question.message)
+    accepted = await town.reception.hear(question)
+    assert accepted is not None
+    assert not accepted.is_new
+    await town.reception.deleted(question.message)
+    assert await town.inbox.depth() == 0
+
+
+async def test_an_old_edit_that_comes_after_the_answer_changes_nothing(town: Town) -> None:
+    """The thread says what the question says now, and nobody is told of an edit that was long known."""
+    first, second = (
+        Heard(replace(town.message(f"v{at}", key="q"), edited_at=float(at)), mentioned=True) for at in (1, 2)
+    )
+    async with town.worker():
+        accepted = await town.hear("v0", key="q")
+        await town.reception.edited(first, "q/1")
+        await town.reception.edited(second, "q/2")
+        await town.settled(accepted.conversation_id)
+        await town.reception.edited(first, "q/1")
+        await town.settled(accepted.conversation_id)
+    assert (await town.turns(accepted.conversation_id))[0] == ("user", "v2")
+    assert len(town.platform.messages) == 1

@@ -61,8 +61,8 @@ class Desk:
     async def _knows(self, key: ThreadId) -> bool:
         return bool(await self.redis.exists(KEYS.seen(str(key))))
 
-    async def asked(self) -> list[InboundMessage]:
-        """What was asked and not taken up yet, in order, without last words; each is answered now."""
+    async def asked(self, ending: Ending = Ending.COMPLETE) -> list[InboundMessage]:
+        """What was asked and not taken up yet, in order, without last words; each gets an answer that ends so."""
         found: list[InboundMessage] = []
         while claims := await self.jobs.claim(100):
             for claim in claims:
@@ -84,9 +84,9 @@ class Desk:
                     role=Role.ASSISTANT,
                     text="Because.",
                     at=claim.job.accepted_at,
-                    ending=Ending.COMPLETE,
+                    ending=ending,
                 )
-                await self.jobs.finish(claim, Settlement(Ending.COMPLETE, turns=(*turns, answer)))
+                await self.jobs.finish(claim, Settlement(ending, turns=(*turns, answer)))
         found = [message for message in found if message.text != MARKER]
         return sorted(found, key=lambda message: int(message.message_id.partition("/")[0]))
 

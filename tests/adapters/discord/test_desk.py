@@ -12,7 +12,7 @@ from adapters.discord.desk import ANSWER_COMES, NOT_HERE, NOTHING_ASKED, THREAD_
 from adapters.discord.interactions import ASK_ABOUT_IT
 from conversation import notices
 from conversation.errors import StoreUnavailable
-from conversation.model import Command, InboundMessage, ThreadId
+from conversation.model import Command, Ending, InboundMessage, ThreadId
 from storage.embedded import EmbeddedValkey
 from tests.adapters.discord.listening import Desk, answer_of_ours, button, desk_of
 from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, GUILD, DiscordServer, dm_of
@@ -171,13 +171,15 @@ class TestOtherCommands:
 
 
 class TestButtons:
-    async def answered(self, discord: DiscordServer, desk: Desk) -> tuple[str, str, str]:
+    async def answered(
+        self, discord: DiscordServer, desk: Desk, ending: Ending = Ending.COMPLETE
+    ) -> tuple[str, str, str]:
         """(thread, our message in it, its exchange)."""
         question = await discord.mention("q")
         await desk.seen(discord)
         claim = next(claim for claim in await desk.jobs.claim(10) if claim.job.messages[0].text == "q")
         await desk.jobs.release(claim)
-        await desk.asked()
+        await desk.asked(ending)
         thread = await discord.open_thread("q", message=question, user=BOT_USER)
         rows = [button(action, claim.job.id) for action in ("stop", "continue", "again", "good")]
         return thread, answer_of_ours(discord, thread, *rows), claim.job.id
@@ -199,11 +201,14 @@ class TestButtons:
         assert again.reply_to == {"channel": GENERAL, "user": BOB, "thread": thread}
 
     async def test_continue(self, discord: DiscordServer, desk: Desk) -> None:
-        """Goes on below."""
-        _, message, exchange = await self.answered(discord, desk)
+        """Goes on below; what is complete has nothing to go on with, and whoever pressed is told."""
+        _, message, exchange = await self.answered(discord, desk, Ending.STOPPED)
         await self.press(discord, message, "continue", exchange)
         assert (await next_asked(desk)).command is Command.CONTINUE
         assert said_to(discord, BOB) == []
+        _, message, exchange = await self.answered(discord, desk)
+        await self.press(discord, message, "continue", exchange)
+        await until("Bob is told", lambda: said_to(discord, BOB) == [notices.NOTHING_TO_CONTINUE])
 
     async def test_what_people_think(self, discord: DiscordServer, desk: Desk) -> None:
         """Is kept, and they are thanked."""

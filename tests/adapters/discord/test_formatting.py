@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.discord.formatting import to_discord
@@ -123,6 +123,7 @@ def test_outside_of_code_nobody_is_ever_called(text: str) -> None:
         assert re.search(r"@(?:everyone|here)|<@[!&]?\d", sent) is None
 
 
+@example("#### #### ", "")  # Discord shows nothing for it
 @given(st.lists(_PIECES, max_size=400).map("".join), st.text(max_size=400))
 def test_text_and_notice_always_fit_a_message(text: str, notice: str) -> None:
     """Both are there, and the message is never empty."""

@@ -19,6 +19,7 @@ from adapters.slack.listener import SlackListener
 from conversation.errors import StoreUnavailable
 from storage.embedded import EmbeddedValkey
 from tests.adapters.slack.test_listener import Desk, access, all_acked, desk_of, job_messages
+from tests.adapters.slack.test_listener import listening as of_replica
 from tests.servers.slack import SlackServer, sign
 from tests.servers.slack.transports import OverHttp
 from tests.waiting import until
@@ -42,7 +43,7 @@ async def served(listener: SlackListener, secret: str) -> AsyncIterator[str]:
 async def listening(slack: SlackServer, desk: Desk, *, contact_seconds: float = 10.0) -> AsyncIterator[str]:
     tokens = access(slack, app_token="", signing_secret=slack.signing_secret)
     async with (
-        SlackListener(tokens, desk.reception, contact_seconds=contact_seconds) as listener,
+        of_replica(tokens, desk, contact_seconds=contact_seconds) as listener,
         served(listener, slack.signing_secret) as url,
     ):
         slack.deliver_to(url)
@@ -141,7 +142,7 @@ class TestSignature:
 
     async def test_no_secret_is_no_server(self, slack: SlackServer, desk: Desk) -> None:
         """Anybody could sign with an empty one."""
-        async with SlackListener(access(slack, app_token=""), desk.reception) as listener:
+        async with of_replica(access(slack, app_token=""), desk) as listener:
             with pytest.raises(ValueError, match="empty"):
                 http_events.routes(listener.app, "")
 

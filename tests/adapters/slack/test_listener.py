@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from adapters.slack.api import SlackApi
 from adapters.slack.asides import PROMISE
 from adapters.slack.commands import ANSWER_COMES, HELP
 from adapters.slack.home import PROMPTS
 from adapters.slack.identity import SlackAccess, SlackRefused
 from adapters.slack.interactions import ASK_ABOUT_IT
+from adapters.slack.limits import SPARE_BESIDE, limit_of
 from adapters.slack.listener import SlackListener
+from adapters.slack.people import People
 from adapters.slack.receiving import STORE_AT_ONCE
 from conversation import notices
 from conversation.errors import CorralError, StoreUnavailable
 from conversation.intake import Intake
 from conversation.model import Checkpoint, Claim, Command, Ending, Role, Settlement, StopReason, ThreadId, Turn
+from conversation.pacing import Use
 from conversation.reception import Heard, InsidersOnly, Reception
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
@@ -29,6 +35,7 @@ from storage.feedback import RedisFeedback
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
+from storage.rates import RedisRates
 from storage.threads import RedisThreads
 from tests.servers.slack import ALICE, BOB, BOT_USER, GENERAL, MPIM, OTHER_BOT, RANDOM, SlackServer, dm_of
 from tests.waiting import until
@@ -44,6 +51,7 @@ class Desk:
     jobs: RedisJobs
     threads: RedisThreads
     reception: Reception
+    rates: RedisRates
 
     async def claims(self) -> list[Claim]:
         """What a worker is given now."""
@@ -96,7 +104,7 @@ async def desk_of(url: str, *, max_mailbox: int = 100) -> AsyncIterator[Desk]:
     threads = RedisThreads(redis, KEYS)
     feedback = RedisFeedback(redis, KEYS, threads)
     reception = Reception(inbox, Intake(inbox, 10_000), threads, feedback, InsidersOnly())
-    yield Desk(inbox, RedisJobs(redis, KEYS, lanes=["slack"]), threads, reception)
+    yield Desk(inbox, RedisJobs(redis, KEYS, lanes=["slack"]), threads, reception, RedisRates(redis, KEYS))
     await fast.aclose()
     await redis.aclose()
 
@@ -104,6 +112,18 @@ async def desk_of(url: str, *, max_mailbox: int = 100) -> AsyncIterator[Desk]:
 def access(slack: SlackServer, **more: str) -> SlackAccess:
     tokens = {"bot_token": slack.bot_token, "app_token": slack.app_token, "api_url": slack.api_url}
     return SlackAccess(**{**tokens, **more})
+
+
+@asynccontextmanager
+async def listening(tokens: SlackAccess, desk: Desk, **more: Any) -> AsyncIterator[SlackListener]:
+    """A replica's listener, with what it shares with the rest of its process."""
+    async with SlackApi(tokens.bot_token, desk.rates, base_url=tokens.api_url) as api:
+        people = People(api)
+        try:
+            async with SlackListener(tokens, desk.reception, api, people, **more) as listener:
+                yield listener
+        finally:
+            await people.aclose()
 
 
 @pytest.fixture
@@ -120,7 +140,7 @@ async def slack() -> AsyncIterator[SlackServer]:
 
 @pytest.fixture
 async def listener(slack: SlackServer, desk: Desk) -> AsyncIterator[SlackListener]:
-    async with SlackListener(access(slack), desk.reception) as listener:
+    async with listening(access(slack), desk) as listener:
         yield listener
 
 
@@ -163,7 +183,7 @@ class TestHearing:
 
     async def test_two_replicas_make_one_job(self, slack: SlackServer, desk: Desk) -> None:
         """The twins go to one each."""
-        async with SlackListener(access(slack), desk.reception):
+        async with listening(access(slack), desk):
             for number in range(6):
                 await slack.mention(f"q{number}", user=ALICE, channel=RANDOM)
             await all_acked(slack)
@@ -436,6 +456,23 @@ class TestActing:
         await all_acked(slack)
         assert len(slack.calls_of("assistant.threads.setTitle")) == 1
 
+    async def test_what_is_only_nice_to_have_is_left_out_when_calls_are_short(
+        self, slack: SlackServer, desk: Desk, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """All replicas share what Slack allows; the question is stored all the same."""
+        caplog.set_level(logging.INFO)
+        for method in "assistant.threads.setTitle", "assistant.threads.setSuggestedPrompts":
+            limit = limit_of(slack.team, method)
+            for _ in range(limit.limit - SPARE_BESIDE):
+                assert (await desk.rates.take(Use(limit))).wait_seconds == 0
+        await slack.open_home(user=ALICE)
+        await slack.dm("q", user=ALICE)
+        await until("the title is left out", lambda: "a thread's title could not be shown" in caplog.text)
+        await until("the prompts are left out", lambda: "the suggested prompts could not be shown" in caplog.text)
+        assert {call.method for call in slack.calls} <= {"auth.test", "apps.connections.open", "users.info"}
+        await all_acked(slack)
+        assert await desk.depth() == 1
+
     async def test_what_nobody_knows_is_acknowledged(self, slack: SlackServer, desk: Desk) -> None:
         """Slack would show a warning sign, or bring it again."""
         assert (await slack.shortcut("something_else")).acked
@@ -475,7 +512,7 @@ class TestTheStoreIsDown:
         """It is not acknowledged before, so that Slack brings it again, and makes one job; the person is told once."""
         slack.deliveries.ack_seconds, slack.deliveries.retry_delays = 0.5, (0.0, *[0.3] * 40)
         server = redis_server_factory()
-        async with desk_of(server.start()) as desk, SlackListener(access(slack), desk.reception):
+        async with desk_of(server.start()) as desk, listening(access(slack), desk):
             server.stop()
             ts = await slack.mention("q")
             await slack.say("chat", channel=RANDOM)
@@ -493,7 +530,7 @@ class TestTheStoreIsDown:
     ) -> None:
         """Commands, buttons and shortcuts are acknowledged with a sentence."""
         server = redis_server_factory()
-        async with desk_of(server.start()) as desk, SlackListener(access(slack), desk.reception):
+        async with desk_of(server.start()) as desk, listening(access(slack), desk):
             ts = await slack.say("why?")
             await all_acked(slack)
             server.stop()
@@ -508,7 +545,7 @@ class TestTheStoreIsDown:
         """Slack is not acknowledged when the store takes longer than Slack waits."""
         monkeypatch.setattr("adapters.slack.receiving.STORE_SECONDS", 0.2)
         slack.deliveries.ack_seconds, slack.deliveries.retry_delays = 0.5, (0.0, *[0.3] * 40)
-        async with SlackListener(access(slack), desk.reception), AsyncExitStack() as stack:
+        async with listening(access(slack), desk), AsyncExitStack() as stack:
             hung = asyncio.Event()
             stack.callback(hung.set)
 
@@ -526,7 +563,7 @@ class TestTheStoreIsDown:
         self, slack: SlackServer, redis_client: Redis, valkey_url: str
     ) -> None:
         """And acknowledged: bringing it again would not help."""
-        async with desk_of(valkey_url, max_mailbox=1) as desk, SlackListener(access(slack), desk.reception):
+        async with desk_of(valkey_url, max_mailbox=1) as desk, listening(access(slack), desk):
             root = await slack.mention("q")
             await all_acked(slack)
             await slack.say("more", thread_ts=root, user=BOB)
@@ -542,7 +579,7 @@ class TestStarting:
         slack.break_body("auth.test")
         slack.fail("auth.test", "internal_error")
         slack.fail("apps.connections.open", "ratelimited", status=429, retry_after=1)
-        async with SlackListener(access(slack), desk.reception) as listener:
+        async with listening(access(slack), desk) as listener:
             await listener.ready()
             await slack.mention("q")
             await all_acked(slack)
@@ -551,7 +588,7 @@ class TestStarting:
     async def test_it_starts_without_slack(self, slack: SlackServer, desk: Desk) -> None:
         """The rest of the program need not wait, and hears when Slack is there."""
         slack.fail("auth.test", "service_unavailable", times=2)
-        async with SlackListener(access(slack), desk.reception, contact_seconds=0.01) as listener:
+        async with listening(access(slack), desk, contact_seconds=0.01) as listener:
             with pytest.raises(CorralError, match="Slack has not answered yet"):
                 await listener.ready()
             await slack.mention("q")
@@ -566,14 +603,14 @@ class TestStarting:
     async def test_a_wrong_token_is_said(self, slack: SlackServer, desk: Desk, wrong: str, told: str) -> None:
         """With what to do about it, and without the token."""
         with pytest.raises(SlackRefused, match=told) as refused:
-            async with SlackListener(access(slack, **{wrong: "xoxb-wrong-secret"}), desk.reception):
+            async with listening(access(slack, **{wrong: "xoxb-wrong-secret"}), desk):
                 pass
         assert "secret" not in str(refused.value)
 
     async def test_a_token_that_is_revoked_later_is_reported(self, slack: SlackServer, desk: Desk) -> None:
         """The operator hears of it; nobody waits for it."""
         refusals: list[SlackRefused] = []
-        async with SlackListener(access(slack), desk.reception, on_refused=refusals.append) as listener:
+        async with listening(access(slack), desk, on_refused=refusals.append) as listener:
             slack.fail("apps.connections.open", "token_revoked")
             slack.cut()
             await until("it is reported", lambda: len(refusals) == 1)
@@ -583,12 +620,12 @@ class TestStarting:
 
     async def test_the_end_takes_in_nothing_more(self, slack: SlackServer, desk: Desk) -> None:
         """What was taken in is acknowledged, what comes later goes to another replica."""
-        async with SlackListener(access(slack), desk.reception):
+        async with listening(access(slack), desk):
             await slack.mention("q")
             await all_acked(slack)
         await slack.mention("too late")
         await until("its socket is gone", lambda: not slack.sockets.sockets)
-        async with SlackListener(access(slack), desk.reception):
+        async with listening(access(slack), desk):
             await all_acked(slack)
         assert await desk.depth() == 2
 
@@ -619,7 +656,7 @@ class TestSockets:
         """Nothing comes and nothing breaks: only the missing answer to a ping tells."""
         slack.deliveries.ack_seconds = 0.3
         slack.deliveries.retry_delays = (0.3,) * 40
-        async with SlackListener(access(slack), desk.reception, ping_seconds=0.2):
+        async with listening(access(slack), desk, ping_seconds=0.2):
             old = slack.sockets.sockets.copy()
             slack.freeze()
             await self.asked_and_stored(slack, desk)
@@ -629,7 +666,7 @@ class TestSockets:
         """A connection that failed at first is tried with a new address."""
         given = slack.api._open_socket
         slack.api._open_socket = lambda: f"{given()}x"  # an address that Slack does not know any more
-        async with SlackListener(access(slack), desk.reception, contact_seconds=0.3):
+        async with listening(access(slack), desk, contact_seconds=0.3):
             slack.api._open_socket = given
             await self.asked_and_stored(slack, desk)
 
@@ -641,15 +678,30 @@ class TestSockets:
         monkeypatch.setattr("adapters.slack.socket_mode.growing_waits", lambda: itertools.repeat(0.0))
         async with AsyncExitStack() as others:
             for _ in range(10):
-                await others.enter_async_context(SlackListener(access(slack), desk.reception))
+                await others.enter_async_context(listening(access(slack), desk))
             before = len(slack.calls_of("apps.connections.open"))
-            async with SlackListener(access(slack), desk.reception, contact_seconds=1.0) as eleventh:
+            async with listening(access(slack), desk, contact_seconds=1.0) as eleventh:
                 with pytest.raises(CorralError, match="no socket"):
                     await eleventh.ready()
                 assert len(slack.calls_of("apps.connections.open")) - before <= 3
                 await others.aclose()
                 await until("it has a socket", lambda: len(slack.sockets.sockets) == 1)
                 await self.asked_and_stored(slack, desk)
+
+    @pytest.mark.parametrize("address", ["ws://{there}/link/?ticket=SECRET", "SECRET://no address"])
+    async def test_no_ticket_is_logged(
+        self, slack: SlackServer, desk: Desk, caplog: pytest.LogCaptureFixture, address: str
+    ) -> None:
+        """Whoever has it can listen in our place; logs are read by more people than that."""
+        caplog.set_level(logging.DEBUG)
+        given = slack.api._open_socket
+        slack.api._open_socket = lambda: address.format(there=slack.url.removeprefix("http://"))
+        async with listening(access(slack), desk, contact_seconds=0.3):
+            assert "a socket to Slack ended" in caplog.text
+            slack.api._open_socket = given
+            await self.asked_and_stored(slack, desk)
+        assert "SECRET" not in caplog.text
+        assert slack.app_token not in caplog.text
 
     @pytest.mark.usefixtures("listener")
     async def test_an_envelope_that_is_none_breaks_nothing(self, slack: SlackServer, desk: Desk) -> None:

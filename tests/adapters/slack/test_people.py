@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
+from redis.asyncio import Redis
 
-from adapters.slack.client import web_client
+from adapters.slack.api import SlackApi
+from adapters.slack.limits import SPARE_BESIDE, limit_of
 from adapters.slack.people import KNOWN_SECONDS, UNKNOWN_SECONDS, People
+from conversation.pacing import Use
+from storage.keys import Keys
+from storage.rates import RedisRates
 from tests.servers.slack import ALICE, BOB, SlackServer
 from tests.waiting import until
 
@@ -35,11 +39,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def people(slack: SlackServer, clock: Clock) -> AsyncIterator[People]:
-    async with aiohttp.ClientSession() as session:
-        people = People(web_client(slack.bot_token, slack.api_url, session), size=3, per_minute=5, clock=clock)
-        yield people
-        await people.aclose()
+async def api(slack: SlackServer, redis_client: Redis) -> AsyncIterator[SlackApi]:
+    async with SlackApi(slack.bot_token, RedisRates(redis_client, Keys()), base_url=slack.api_url) as api:
+        yield api
+
+
+@pytest.fixture
+async def people(api: SlackApi, clock: Clock) -> AsyncIterator[People]:
+    people = People(api, size=3, clock=clock)
+    yield people
+    await people.aclose()
 
 
 def person(number: int) -> str:
@@ -98,25 +107,28 @@ async def test_a_late_name_serves_the_next_message(slack: SlackServer, people: P
     assert len(slack.calls_of("users.info")) == 1
 
 
-async def test_no_more_than_so_many_a_minute(slack: SlackServer, people: People, clock: Clock) -> None:
-    """Names never use up what Slack allows."""
-    everybody = [person(number) for number in range(8)]
-    assert len(await people.names(everybody)) == 5
-    assert await people.names([person(9)]) == {}
-    assert slack.rate_limited == 0
-    assert len(slack.calls_of("users.info")) == 5
-    clock.now += 60
-    assert await people.names([person(9)]) == {person(9): "human9"}
+async def test_names_leave_calls_to_others(slack: SlackServer, people: People, api: SlackApi) -> None:
+    """Whichever replica asked before: all of them share Slack's limit."""
+    limit = limit_of(slack.team, "users.info")
+    for _ in range(limit.limit - SPARE_BESIDE - 1):
+        assert (await api.budget.take(Use(limit))).wait_seconds == 0
+    assert await people.name_of(ALICE) == "alice"
+    assert await people.name_of(BOB) == BOB
+    assert len(slack.calls_of("users.info")) == 1
 
 
-async def test_slack_is_left_alone_when_it_says_so(slack: SlackServer, people: People, clock: Clock) -> None:
-    """For as long as it says."""
-    slack.fail("users.info", "ratelimited", status=429, retry_after=30)
+async def test_slack_is_left_alone_when_it_says_so(slack: SlackServer, people: People) -> None:
+    """For as long as it says, and no longer: that nobody was asked says nothing about a name."""
+    slack.fail("users.info", "ratelimited", status=429, retry_after=2)
     assert await people.name_of(ALICE) == ALICE
     assert await people.name_of(BOB) == BOB
     assert len(slack.calls_of("users.info")) == 1
-    clock.now += 30
-    assert await people.name_of(BOB) == "bob"
+
+    async def are_known() -> bool:
+        return await people.names([ALICE, BOB]) == {ALICE: "alice", BOB: "bob"}
+
+    await until("both are known", are_known)
+    assert slack.rate_limited == 1
 
 
 async def test_few_names_are_kept(slack: SlackServer, people: People) -> None:

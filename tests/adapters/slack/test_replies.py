@@ -16,9 +16,9 @@ from adapters.slack.destination import destination_of
 from adapters.slack.files import snippet_type
 from adapters.slack.limits import limit_of
 from adapters.slack.rendering import below
-from conversation.errors import DeliveryError, Paced, Unwritable
+from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unwritable
 from conversation.model import Action, Job, Offer, Segment, SegmentState, ThreadId
-from conversation.pacing import Use
+from conversation.pacing import Allowance, Grant, Use
 from conversation.ports import Attachment, Content, FillsUp, OpensPlaces, TakesFiles, TellsPrivately
 from tests.adapters.slack.desk import Desk, desk, ended, growing, job
 from tests.servers.slack import ALICE, ELSEWHERE, GENERAL, RANDOM, SlackServer, dm_of
@@ -167,6 +167,30 @@ async def test_a_message_that_somebody_deleted_is_written_no_more(without_stream
         await without_streams.show(job, growing(text))
     await without_streams.show(job, ended("Use a list."))
     assert without_streams.methods().count("chat.update") == 1
+
+
+@pytest.mark.parametrize("method", ["chat.stopStream", "chat.update"])
+async def test_what_is_deleted_keeps_nothing_free_for_its_end(at_work: Desk, method: str) -> None:
+    """Else every question that people take back would slow the workspace for six minutes."""
+    if method == "chat.update":
+        at_work.slack.fail("chat.startStream", error="feature_not_enabled")
+    limit = limit_of("T1", method)
+    asked = await at_work.asked()
+    address = replace(asked.messages[0].address, tenant="T1")
+    job = replace(asked, messages=(replace(asked.messages[0], address=address),))
+    segment = await at_work.show(job, growing("Use"))
+    assert await granted(at_work, limit) == limit.limit - 1
+    assert segment.message_id is not None
+    await at_work.replies.delete(job, segment.message_id)
+    assert await granted(at_work, limit) == 1
+
+
+async def granted(at_work: Desk, limit: Allowance) -> int:
+    """How many calls are left, which are taken."""
+    for number in range(limit.limit + 1):
+        if (await at_work.rates.take(Use(limit))).wait_seconds:
+            return number
+    raise AssertionError("there is no limit")
 
 
 async def test_deleting_twice_is_as_good_as_once(at_work: Desk) -> None:
@@ -328,6 +352,25 @@ async def test_no_answer_appears_at_the_top_of_a_channel_when_its_question_is_go
     with pytest.raises(Unwritable):
         await at_work.replies.post(job, at_work.segment(job), answer)
     assert at_work.slack.bot_messages(GENERAL) == []
+
+
+async def test_a_stray_answer_is_taken_back_once_also_when_the_store_goes_away(
+    without_streams: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the store's absence told, delivery would post it again, to be taken back again."""
+    slack, take = without_streams.slack, without_streams.rates.take
+    job = await without_streams.asked()
+    await slack.delete(job.messages[0].message_id)
+
+    async def gone_after_the_post(*uses: Use) -> Grant:
+        if slack.calls_of("chat.postMessage"):
+            raise StoreUnavailable
+        return await take(*uses)
+
+    monkeypatch.setattr(without_streams.rates, "take", gone_after_the_post)
+    with pytest.raises(Unwritable):
+        await without_streams.replies.post(job, without_streams.segment(job), growing("Use"))
+    assert slack.bot_messages(GENERAL) == []
 
 
 # --- places for slash commands ----------------------------------------------------------------------------------------

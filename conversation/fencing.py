@@ -1,0 +1,28 @@
+"""Whether a write may still be sent, asked at the last moment before it is.
+
+A process can sleep (SIGSTOP, a machine that is moved) between the moment when it made sure of its lease and the call
+that it was about to make. When it wakes another one may have finished the answer, and the old text would come over it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from conversation.errors import Paced
+
+_deadline: ContextVar[Callable[[], float] | None] = ContextVar("deadline", default=None)
+# Only to come back at once; then the lease is asked for.
+_AGAIN_SECONDS = 0.01
+
+
+def write_until(deadline: Callable[[], float]) -> None:
+    """What this task sends from now on is sent before `deadline()`, on the monotonic clock, or not at all."""
+    _deadline.set(deadline)
+
+
+def assure_in_time() -> None:
+    """Called by adapters right before a call. Raises Paced, with nothing sent, when the time is over."""
+    if (deadline := _deadline.get()) is not None and time.monotonic() > deadline():
+        raise Paced("the lease may have run out", retry_after_seconds=_AGAIN_SECONDS)
