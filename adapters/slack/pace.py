@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from adapters.slack.recent import MAX_REMEMBERED
+from adapters.slack.recent import Recent
 from conversation.errors import Paced
 from conversation.pacing import Allowance, Grant, Meter
 
@@ -17,7 +17,7 @@ class Pace:
 
     def __init__(self, allowance: Allowance, base_seconds: float) -> None:
         self._meter = Meter(allowance, base_seconds)
-        self._next: dict[str, float] = {}  # when an answer may be written again, on the monotonic clock
+        self._next = Recent[float]()  # when an answer may be written again, on the monotonic clock
 
     @property
     def pause_seconds(self) -> float:
@@ -42,10 +42,7 @@ class Pace:
     def wrote(self, key: str) -> None:
         """The answer was written, and will be again."""
         self._meter.begin(key)
-        self._next.pop(key, None)
         self._next[key] = time.monotonic() + self._meter.pause()
-        if len(self._next) > MAX_REMEMBERED:
-            self.end(next(iter(self._next)))
 
     def end(self, key: str) -> None:
         """The answer is written no more. Safe to repeat."""
