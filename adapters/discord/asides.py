@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 import discord
 
 from adapters.discord.channels import Place
 from adapters.discord.lookups import UNREACHABLE
 from conversation.background import Background
+from conversation.recent import Lately
 
 log = logging.getLogger(__name__)
 
 PROMISE = "I cannot store your question at the moment. I answer it as soon as I can: no need to send it again."
 NOT_DIRECT = "I answer in servers only, not in direct messages."
 AGAIN_SECONDS = 300.0
-MAX_REMEMBERED = 1000
 TELL_SECONDS = 30.0
 
 
@@ -26,14 +25,13 @@ class Asides:
 
     def __init__(self, client: discord.Client, background: Background) -> None:
         self._client, self._background = client, background
-        self._said: dict[tuple[str, str], float] = {}
+        self._said = Lately(AGAIN_SECONDS)
 
     def tell(self, place: Place, message_id: str, sentence: str) -> None:
         """Reply to this message."""
-        now, key = time.monotonic(), (place.id, sentence)
-        self._said = {said: at for said, at in self._said.items() if now - at < AGAIN_SECONDS}
-        if key not in self._said and len(self._said) < MAX_REMEMBERED:
-            self._said[key] = now
+        said = f"{place.id} {sentence}"
+        if said not in self._said:
+            self._said.add(said)
             self._background.start(self._reply(place.id, message_id, sentence), "tell a person")
 
     async def _reply(self, channel: str, message_id: str, sentence: str) -> None:
