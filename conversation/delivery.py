@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 from conversation.control import Control
@@ -286,7 +286,8 @@ class Delivery:
         else:
             # At once: it was found, and must not be posted again when the edit fails.
             self._segments[index] = replace(known, start=start)
-            await self._sink.edit(self._job, known, content)
+            with self._holding():
+                await self._sink.edit(self._job, known, content)
         self._shown[segment.key] = content
         state = SegmentState.CLOSED if content.final else SegmentState.SENT
         self._segments[index] = replace(known, start=start, state=state)
@@ -316,7 +317,9 @@ class Delivery:
         if self._ending is not None and self._control.reason in _VOID:
             raise _Void
         await self._assure_lease()
-        write_until(lambda: self._claim.deadline)
+
+    def _holding(self) -> AbstractContextManager[None]:
+        return write_until(lambda: self._claim.deadline)
 
     async def _whether_sent(self, segment: Segment) -> Segment | None:
         """The segment with its message, if there is one."""
@@ -330,7 +333,8 @@ class Delivery:
 
     async def _send(self, segment: Segment, sending: Awaitable[Written]) -> Segment:
         try:
-            return _sent(segment, await sending)
+            with self._holding():
+                return _sent(segment, await sending)
         except DeliveryError as error:
             if not error.certain:
                 self._unseen.add(segment.key)

@@ -7,7 +7,8 @@ that it was about to make. When it wakes another one may have finished the answe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from conversation.errors import Paced
@@ -17,9 +18,14 @@ _deadline: ContextVar[Callable[[], float] | None] = ContextVar("deadline", defau
 _AGAIN_SECONDS = 0.01
 
 
-def write_until(deadline: Callable[[], float]) -> None:
-    """What this task sends from now on is sent before `deadline()`, on the monotonic clock, or not at all."""
-    _deadline.set(deadline)
+@contextmanager
+def write_until(deadline: Callable[[], float]) -> Iterator[None]:
+    """What is sent inside is sent before `deadline()`, on the monotonic clock, or not at all."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
 
 
 def assure_in_time() -> None:

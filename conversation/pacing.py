@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from conversation.errors import Paced
-from conversation.recent import MAX_REMEMBERED
+from conversation.recent import Recent
 
 # Shares of an allowance. Below the first an answer is edited as often as it likes, so that the usual few short ones
 # never notice a limit. From the second on all go on as slowly as they could for ever: the quarter that is left carries
@@ -119,7 +119,7 @@ class Pace:
 
     def __init__(self, allowance: Allowance, base_seconds: float) -> None:
         self._meter = Meter(allowance, base_seconds)
-        self._next: dict[str, float] = {}  # when an answer may be written again, on the monotonic clock
+        self._next = Recent[float]()  # when an answer may be written again, on the monotonic clock
 
     @property
     def pause_seconds(self) -> float:
@@ -144,10 +144,7 @@ class Pace:
     def wrote(self, key: str, at_least_seconds: float = 0.0) -> None:
         """The answer was written, and will be again, after `at_least_seconds` at the earliest."""
         self._meter.begin(key)
-        self._next.pop(key, None)
         self._next[key] = time.monotonic() + max(self._meter.pause(), at_least_seconds)
-        if len(self._next) > MAX_REMEMBERED:
-            self.end(next(iter(self._next)))
 
     def end(self, key: str) -> None:
         """The answer is written no more. Safe to repeat."""

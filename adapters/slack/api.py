@@ -19,6 +19,7 @@ from adapters.slack.client import web_client
 from adapters.slack.identity import Identity
 from adapters.slack.limits import METHODS, limit_of
 from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unreachable, Unwritable
+from conversation.fencing import assure_in_time
 from conversation.pacing import RateBudget, Use, take_or_raise
 
 Reply = Mapping[str, Any]
@@ -121,6 +122,7 @@ class SlackApi:
         Raises Paced for a 429, which also pauses the method's allowance; Barred and Refusal for what Slack refuses; and
         Unreachable where Slack is away or broken, `certain` only when nothing can have been sent.
         """
+        assure_in_time()
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
             if method in _FORMS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from adapters.slack.api import SlackApi
 from adapters.slack.limits import SPARE_BESIDE, limit_of, posts_in
@@ -12,6 +11,7 @@ from conversation.background import Background
 from conversation.errors import CorralError, StoreUnavailable
 from conversation.model import InboundMessage
 from conversation.pacing import Use, take_or_raise
+from conversation.recent import Lately
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,6 @@ PROMISE = (
     "If you hear nothing within five minutes, please ask once more."
 )
 PROMISE_SECONDS = 300.0
-MAX_PROMISES = 1000
 
 
 class Asides:
@@ -29,7 +28,7 @@ class Asides:
 
     def __init__(self, api: SlackApi, background: Background) -> None:
         self._api, self._background = api, background
-        self._promised: dict[str, float] = {}  # channel -> when
+        self._promised = Lately(PROMISE_SECONDS)  # channels
 
     def tell(self, team: str, channel: str, user: str, thread_ts: str | None, sentence: str) -> None:
         """Show a sentence to this person alone, in the thread or, without one, at the top level; "" is nothing."""
@@ -41,10 +40,9 @@ class Asides:
 
     def promise(self, message: InboundMessage) -> None:
         """Say under a question that it is not lost though it was not stored; once in five minutes for a channel."""
-        now, where = time.monotonic(), message.address
-        self._promised = {place: at for place, at in self._promised.items() if now - at < PROMISE_SECONDS}
-        if where.channel not in self._promised and len(self._promised) < MAX_PROMISES:
-            self._promised[where.channel] = now
+        where = message.address
+        if where.channel not in self._promised:
+            self._promised.add(where.channel)
             # Marked, so that nobody takes it for the beginning of an answer whose writer died.
             mark = metadata(ASIDE, "")
             promising = self._say(

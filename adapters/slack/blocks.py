@@ -33,20 +33,16 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button below an answer. `style` is "", "primary" or "danger". Raises ValueError for what Slack would refuse; a
-    long label is cut."""
+    """A button below an answer. Raises ValueError for what Slack would refuse; a long label is cut."""
 
     action_id: str
     label: str
     value: str
-    style: str = ""
 
     def __post_init__(self) -> None:
         _check(self.action_id, self.value)
         if not self.label:
             raise ValueError("a button needs a label")
-        if self.style not in {"", "primary", "danger"}:
-            raise ValueError(f"Slack has no button of style {self.style!r}")
 
 
 def blocks(
@@ -92,15 +88,12 @@ def _within(text: str, limit: int) -> str:
 
 
 def _button(button: Button) -> Block:
-    element: Block = {
+    return {
         "type": "button",
         "action_id": button.action_id,
         "text": _plain_text(button.label),
         "value": button.value,
     }
-    if button.style:
-        element["style"] = button.style
-    return element
 
 
 def _feedback(action_id: str, good: str, bad: str) -> Block:

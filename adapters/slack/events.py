@@ -125,7 +125,7 @@ def _heard(
     text = plain(without_mention(mrkdwn, me.user), names).strip()
     if not (text or mentioned or direct):
         return None  # a picture, say
-    home = string(message, "user_team") or string(message, "source_team")
+    home = string(message, "user_team") or string(message, "source_team") or string(message, "team")
     is_reply = thread_ts not in {None, ts}
     above = linked(mrkdwn)
     if mentioned and not direct and (is_reply or not text):

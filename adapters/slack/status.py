@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from adapters.slack.api import Barred, Refusal, SlackApi
 from adapters.slack.destination import Destination, destination_of, needs_root
@@ -18,7 +17,7 @@ from conversation.background import Background
 from conversation.errors import CorralError
 from conversation.model import Job
 from conversation.pacing import Use, take_or_raise
-from conversation.recent import MAX_REMEMBERED
+from conversation.recent import Lately, Recent
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +39,9 @@ class Status:
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
-        self._open: dict[str, bool] = {}  # by session: whether it is processing, as far as this process knows
-        self._places: dict[str, Destination] = {}  # by job: where a stream opened a session
-        self._unsupported: dict[str, float] = {}  # method and channel -> until when, on the monotonic clock
+        self._open = Recent[bool]()  # by session: whether it is processing, as far as this process knows
+        self._places = Recent[Destination]()  # by job: where a stream opened a session
+        self._unsupported = Lately(UNSUPPORTED_SECONDS)  # methods and their channels
         self._ending = Background()
 
     async def show(self, job: Job, text: str) -> None:
@@ -60,8 +59,6 @@ class Status:
         """A stream began: Slack opens the thread's session with it."""
         self._note(at, is_open=True)
         self._places[job.id] = at
-        if len(self._places) > MAX_REMEMBERED:
-            del self._places[next(iter(self._places))]
 
     def closed_by_stream(self, at: Destination) -> None:
         """A stream was stopped, and said that the session is over."""
@@ -126,17 +123,13 @@ class Status:
                 await ask(at.team, method, channel_id=at.channel, thread_ts=at.thread_ts, status=status)
         except (Refusal, Barred) as error:
             log.info("no status here for ten minutes: %s", error)
-            now = time.monotonic()
-            self._unsupported = {name: until for name, until in self._unsupported.items() if until > now}
-            self._unsupported[f"{method} {at.channel}"] = now + UNSUPPORTED_SECONDS
+            self._unsupported.add(f"{method} {at.channel}")
 
     def _is_unsupported(self, at: Destination, method: str) -> bool:
-        return time.monotonic() < self._unsupported.get(f"{method} {at.channel}", 0.0)
+        return f"{method} {at.channel}" in self._unsupported
 
     def _note(self, at: Destination, *, is_open: bool) -> None:
         self._open[_session(at)] = is_open
-        if len(self._open) > MAX_REMEMBERED:
-            del self._open[next(iter(self._open))]
 
 
 def _session(at: Destination) -> str:

@@ -20,7 +20,7 @@ from adapters.slack.rendering import ANSWER, below, metadata, streamable
 from conversation.errors import DeliveryError, Paced
 from conversation.pacing import Pace, Use, take_or_raise
 from conversation.ports import Content
-from conversation.recent import Recent
+from conversation.recent import Lately, Recent
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Streams:
         self._api, self._on_stop = api, on_stop
         self._live = Recent[_Stream]()  # those that fall out are stopped like a stranger's
         self._over = Recent[None]()  # streams that have surely ended
-        self._unsupported: dict[str, float] = {}  # workspace or channel -> until when, on the monotonic clock
+        self._unsupported = Lately(UNSUPPORTED_SECONDS)  # workspaces and channels
         self.pace = Pace(limit_of("", "chat.appendStream"), PAUSE_SECONDS)
 
     def is_over(self, key: str) -> bool:
@@ -75,7 +75,7 @@ class Streams:
     async def start(self, at: Destination, key: str, content: Content) -> str | None:
         """Begin to stream; gives the message's ts. None when there are no streams here, or none is left in the budget:
         nothing was sent then. Raises DeliveryError when nobody knows whether it was."""
-        if self._is_unsupported(at):
+        if at.team in self._unsupported or at.channel in self._unsupported:
             return None
         text = streamable(content)
         if not text:
@@ -193,13 +193,7 @@ class Streams:
         self._over[key] = None
         self.pace.end(key)
 
-    def _is_unsupported(self, at: Destination) -> bool:
-        until = max(self._unsupported.get(at.team, 0.0), self._unsupported.get(at.channel, 0.0))
-        return time.monotonic() < until
-
     def _remember_unsupported(self, at: Destination, error: Refusal | Barred) -> None:
         where = at.team if error.code in _NO_STREAMS else at.channel
         log.warning("no native streams for ten minutes: %s", error)
-        now = time.monotonic()
-        self._unsupported = {name: until for name, until in self._unsupported.items() if until > now}
-        self._unsupported[where] = now + UNSUPPORTED_SECONDS
+        self._unsupported.add(where)

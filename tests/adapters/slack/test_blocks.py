@@ -20,7 +20,7 @@ def test_text_alone_is_one_markdown_block() -> None:
 
 def test_an_answer_with_everything() -> None:
     """In the order that people read: text, notice, buttons, thumbs."""
-    stop, retry = Button("stop", "Stop", "job-1", "danger"), Button("retry", "Retry", "job-1")
+    stop, retry = Button("stop", "Stop", "job-1"), Button("retry", "Retry", "job-1")
     assert blocks("Done.", "It was <cut> off & *more*.", [stop, retry], ("rate", "job-1:good", "job-1:bad")) == [
         {"type": "markdown", "text": "Done."},
         {
@@ -35,7 +35,6 @@ def test_an_answer_with_everything() -> None:
                     "action_id": "stop",
                     "text": {"type": "plain_text", "text": "Stop", "emoji": True},
                     "value": "job-1",
-                    "style": "danger",
                 },
                 {
                     "type": "button",
@@ -75,7 +74,7 @@ def test_nothing_to_show_makes_no_empty_block() -> None:
 
 def test_slacks_own_models_accept_the_blocks() -> None:
     """Their validators know the types, the fields and the limits."""
-    buttons = [Button(f"a{number}", "x" * 100, "v" * 2000, "primary") for number in range(60)]
+    buttons = [Button(f"a{number}", "x" * 100, "v" * 2000) for number in range(60)]
     shown = blocks("long " * 5000, "notice " * 1000, buttons, ("rate", "+" * 2000, "-" * 2000))
     parsed = SdkBlock.parse_all(shown)
     assert len(parsed) == len(shown) == 6
@@ -125,7 +124,6 @@ def test_a_long_notification_is_cut_with_a_mark() -> None:
         ("a" * 256, "Stop", "v"),
         ("stop", "Stop", "v" * 2001),
         ("stop", "", "v"),
-        ("stop", "Stop", "v", "green"),
     ],
 )
 def test_a_button_that_slack_would_refuse_is_refused_here(arguments: tuple[str, str, str]) -> None:
