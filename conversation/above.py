@@ -60,4 +60,11 @@ async def read_above(
 
 
 def _kept(turn: Turn, name: str) -> Turn:
-    return replace(turn, id=name, exchange=name, text=storable(turn.text), author_name=storable(turn.author_name))
+    return replace(
+        turn,
+        id=name,
+        exchange=name,
+        text=storable(turn.text),
+        author_id=storable(turn.author_id),
+        author_name=storable(turn.author_name),
+    )
