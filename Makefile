@@ -17,7 +17,7 @@ run: .venv/run.stamp  ## Answer what people ask (settings: .env)
 	@$(PY) -m bot run $(ARGS)
 
 test: .venv/dev.stamp  ## Run all tests
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest $(ARGS)
 
 # Tools are called as modules: their start scripts hold absolute paths and break when the checkout is moved.
 check: .venv/dev.stamp  ## Formatting, lint, types, import rules: the same as CI
