@@ -112,8 +112,10 @@ async def test_what_happens_while_the_program_is_dead_counts(
     await slack.delete(deleted)
     await slack.stop_button(stopped)
     await until("the streams are dead", lambda: not any(message.streaming for message in begun))
-    office.model.behaviour = AT_ONCE
     async with program(office, tmp_path):
+        # The model stays slow until then: an answer that has ended cannot be stopped any more.
+        await until("all that happened is heard", lambda: not slack.unacked)
+        office.model.behaviour = AT_ONCE
         await office.settled()
     assert (office.answer(late).ts, office.answer(late).body) == (begun[0].ts, office.expected())
     assert office.thread(deleted, PUBLIC[1]) == []
