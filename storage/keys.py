@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 2  # 2: an older program would leave parked conversations parked
+SCHEMA_VERSION = 3  # 3: an older program would find no messages in a job
 
 DAY_SECONDS = 86_400
 DEDUPE_SECONDS = DAY_SECONDS
@@ -52,9 +52,10 @@ class Keys:
         """stream: one entry for each conversation of this platform that a worker may claim or has claimed"""
         return f"{self.base}:ready:{lane}"
 
-    def unslotted(self, lane: str, person: str) -> str:
-        """set: conversations of this person that stand in the ready stream and got no slot of the model yet"""
-        return f"{self.base}:unslotted:{lane}:{person}"
+    def unslotted(self) -> str:
+        """sorted set: conversations that stand in the ready stream and got no slot of the model yet, each as
+        `<lane>:<person>`, a zero byte and its id, all of one score so that a person's stand together; and "" """
+        return f"{self.base}:unslotted"
 
     def parked(self, lane: str, person: str) -> str:
         """list: conversations of this person that are announced, in order, when others of theirs have got a slot"""
@@ -83,18 +84,14 @@ class Keys:
 
     def lease(self, conversation_id: str) -> str:
         """hash: fence (outlives the jobs), owner, token and job of the running claim, lane and entry of the
-        conversation in its ready stream, `<lane>:<person>` while it stands in that person's unslotted or parked, the
+        conversation in its ready stream, `<lane>:<person>` while it stands unslotted or in that person's parked, the
         server that it has a slot of or stands in line for, and the last settled claim as `<fence>:<how>`"""
         return f"{self.base}:lease:{conversation_id}"
 
     def job(self, job_id: str) -> str:
         """hash: conversation, lane, author, command, accepted_at, last_at (of its last message), revision, attempts,
-        stop, checkpoint, progress, closing"""
+        stop, checkpoint, progress, closing, and `message:<number>` for each of its messages as JSON, in order"""
         return f"{self.base}:job:{job_id}"
-
-    def messages(self, job_id: str) -> str:
-        """list: the job's messages as JSON, in order"""
-        return f"{self.base}:messages:{job_id}"
 
     # --- slots
     def slots(self, server: str) -> str:

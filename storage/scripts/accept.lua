@@ -12,29 +12,29 @@ local function remember(job, conversation)
   end
 end
 
-for i = first_name, #ARGV do
-  local job, conversation = seen(ARGV[i])
+local asked = {key('address', address)}
+for i = first_name, #ARGV do asked[#asked + 1] = key('seen', ARGV[i]) end
+local known = redis.call('MGET', unpack(asked))
+for i = 2, #asked do
+  local job, conversation = split_seen(known[i])
   if job then
     remember(job, conversation)
     return {'known', job, conversation, redis.call('LPOS', key('mailbox', conversation), job) or 0}
   end
 end
 
-local time = now()
-local bound = redis.call('GET', key('address', address))
+local time, bound = now(), known[1]
 local conversation = bound or ARGV[10]
 local mailbox = key('mailbox', conversation)
 local tail = redis.call('LINDEX', mailbox, -1)
 local waiting = tail and redis.call('LLEN', mailbox) or 0
 
 if tail and command == 'ask' then
-  local at = redis.call('HMGET', key('job', tail), 'author', 'command', 'lane', 'last_at', 'stop', 'closing')
+  local at, messages = stored(tail)
   -- What follows an answer whose end people see is a question of its own, however quickly it comes.
-  if at[1] == author and at[2] == 'ask' and at[3] == lane and not at[5] and not at[6]
-    and time - tonumber(at[4]) <= join_seconds
-    and redis.call('LLEN', key('messages', tail)) < tonumber(ARGV[3]) then
-    redis.call('RPUSH', key('messages', tail), json)
-    redis.call('HSET', key('job', tail), 'last_at', string.format('%.6f', time))
+  if at and at.author == author and at.command == 'ask' and at.lane == lane and not at.stop and not at.closing
+    and time - at.last_at <= join_seconds and #messages < tonumber(ARGV[3]) then
+    redis.call('HSET', key('job', tail), 'last_at', string.format('%.6f', time), after(messages), json)
     redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
     remember(tail, conversation)
     revise(conversation, tail)
@@ -48,10 +48,9 @@ local backlog = redis.call('ZCARD', base .. ':backlog')
 if backlog >= tonumber(ARGV[4]) then return {'full', 'all'} end
 
 local job, accepted_at = ARGV[9], string.format('%.6f', time)
-local name, messages = key('job', job), key('messages', job)
+local name = key('job', job)
 redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_at, 'revision', 0, 'attempts', 0,
-  'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at)
-redis.call('RPUSH', messages, json)
+  'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at, after({}), json)
 redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
 -- A sentence of ours alone does not make us take part where people talk.
 if bound or command ~= 'tell' then redis.call('SET', key('address', address), conversation, 'EX', content_seconds) end
@@ -61,7 +60,7 @@ if waiting == 0 then
   announce(conversation, lane, author)
   -- Only what this made: `announce` has seen to the rest.
   if backlog == 0 then redis.call('EXPIRE', base .. ':backlog', QUEUE_SECONDS) end
-  for _, made in ipairs({name, messages, mailbox, key('lease', conversation)}) do
+  for _, made in ipairs({name, mailbox, key('lease', conversation)}) do
     redis.call('EXPIRE', made, QUEUE_SECONDS)
   end
 else

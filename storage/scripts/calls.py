@@ -18,7 +18,10 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 Argument = str | bytes | int | float
 
 # With more in one write the last would wait too long for its reply.
-AT_ONCE = 64
+AT_ONCE = 8
+# While the server works on what one brought, the other takes what has been called since: neither side waits for the
+# other.
+LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,12 @@ class _Call:
 
 
 class ScriptCalls:
-    """The calls of one client. They share one of its connections, and its way to repeat what got no reply."""
+    """The calls of one client. They share LINES of its connections, and its way to repeat what got no reply."""
 
     def __init__(self, pool: ConnectionPool) -> None:
-        self._pool = pool
-        self._connection: AbstractConnection | None = None
-        self._seconds: float | None = None  # the connection's own time limit
+        self._idle = [_Line(pool) for _ in range(LINES)]
         self._waiting: list[_Call] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def call(self, script: ScriptText, *arguments: Argument) -> object:
         """The script's reply to `arguments`: the number of keys, the keys, ARGV. Who is cancelled leaves at once; the
@@ -57,19 +58,21 @@ class ScriptCalls:
         command = _packed("EVALSHA", script.sha, *arguments)
         call = _Call(script, arguments, command, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
-        if self._sending is None:
+        if self._idle:
             # A task of its own: the caller who happens to be the first may be cancelled, and the others not.
-            self._sending = asyncio.create_task(self._send(), name="call scripts")
+            task = asyncio.create_task(self._send(self._idle.pop()), name="call scripts")
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
         return await call.reply
 
-    async def _send(self) -> None:
+    async def _send(self, line: _Line) -> None:
         calls: list[_Call] = []
         try:
             while self._waiting:
                 calls = [call for call in self._waiting[:AT_ONCE] if not call.reply.done()]
                 del self._waiting[:AT_ONCE]
                 try:
-                    replies = await self._ask(calls)
+                    replies = await _ask(line, calls)
                 except Exception as error:
                     replies = [error] * len(calls)
                 for call, reply in zip(calls, replies, strict=True):
@@ -80,21 +83,21 @@ class ScriptCalls:
                     else:
                         call.reply.set_result(reply)
         finally:
-            self._sending = None
+            self._idle.append(line)
             for call in (*calls, *self._waiting):
-                call.reply.cancel()  # of those that have none: this task was cancelled
+                call.reply.cancel()  # of those that have none: this task was cancelled, and with it the program
             self._waiting.clear()
 
-    async def _ask(self, calls: Sequence[_Call]) -> list[object]:
-        replies = await self._exchange([call.command for call in calls])
-        unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if unknown:  # by a server that has only just started
-            texts = [_packed("EVAL", calls[place].script.text, *calls[place].arguments) for place in unknown]
-            for place, reply in zip(unknown, await self._exchange(texts), strict=True):
-                replies[place] = reply
-        return replies
 
-    async def _exchange(self, commands: Sequence[bytes]) -> list[object]:
+class _Line:
+    """One connection, for one exchange at a time."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self._connection: AbstractConnection | None = None
+        self._seconds: float | None = None  # the connection's own time limit
+
+    async def exchange(self, commands: Sequence[bytes]) -> list[object]:
         """One reply for each command, in their order; a ResponseError where the server refused."""
         connection = self._connection or await self._connect()
 
@@ -129,6 +132,16 @@ class ScriptCalls:
         # One limit for the whole exchange: redis-py's own, for each write and each reply, costs more than the reply.
         self._seconds, connection.socket_timeout = connection.socket_timeout, None
         return connection
+
+
+async def _ask(line: _Line, calls: Sequence[_Call]) -> list[object]:
+    replies = await line.exchange([call.command for call in calls])
+    unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:  # by a server that has only just started
+        texts = [_packed("EVAL", calls[place].script.text, *calls[place].arguments) for place in unknown]
+        for place, reply in zip(unknown, await line.exchange(texts), strict=True):
+            replies[place] = reply
+    return replies
 
 
 _calls: WeakKeyDictionary[Redis, ScriptCalls] = WeakKeyDictionary()

@@ -7,7 +7,7 @@ local claims = {}
 
 local function claim(lane, entry, conversation)
   local lease, at = key('lease', conversation), standing(conversation)
-  local job = first(conversation)
+  local job, fields, messages = first(conversation)
   if not job or (at.entry and at.entry ~= entry) then
     redis.call('XACK', key('ready', lane), GROUP, entry)
     redis.call('XDEL', key('ready', lane), entry)
@@ -32,9 +32,9 @@ local function claim(lane, entry, conversation)
       redis.call('EXPIRE', lease, QUEUE_SECONDS)
     end
   end
-  touch_if_stale(conversation)
-  local attempts = redis.call('HINCRBY', key('job', job), 'attempts', at.token == token and 0 or 1)
-  claims[#claims + 1] = {entry, fence, attempts, describe(job)}
+  local attempts = fields.attempts + (at.token == token and 0 or 1)
+  redis.call('HSET', key('job', job), 'attempts', attempts)
+  claims[#claims + 1] = {entry, fence, attempts, describe(job, fields, messages)}
 end
 
 -- What was read before this call is claimed only as long as it is this worker's: one that slept meanwhile must not take

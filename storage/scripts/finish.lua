@@ -22,23 +22,26 @@ local thread, turns, order = key('thread', conversation), key('turns', conversat
 -- Asked before the turns are added, which may make these keys. All three live equally long.
 local is_fresh = redis.call('TTL', order) > content_seconds * 0.99
 if ending ~= 'removed' then
-  local before = redis.call('HMGET', thread, 'next_seq', 'cut')
-  local place, texts = tonumber(before[1] or 0), {}
+  local added, texts = {}, {}
   for i = 8, #ARGV, 3 do
     local id, json, replaces = ARGV[i], ARGV[i + 1], ARGV[i + 2] == '1'
-    if not replaces then
-      place = place + redis.call('ZADD', order, 'NX', place + 1, id)
-    elseif not redis.call('ZSCORE', order, id) then
-      id = nil
-    end
-    if id then
+    if not replaces then added[#added + 1] = id end
+    if not replaces or redis.call('ZSCORE', order, id) then
       texts[#texts + 1] = id
       texts[#texts + 1] = json
     end
   end
   if #texts > 0 then redis.call('HSET', turns, unpack(texts)) end
-  redis.call('HSET', thread, 'next_seq', place)
-  if tonumber(ARGV[6]) > tonumber(before[2] or 0) then redis.call('HSET', thread, 'cut', ARGV[6]) end
+  -- A turn that stands there keeps its place, and the one that was meant for it stays empty.
+  local last, places = redis.call('HINCRBY', thread, 'next_seq', #added), {}
+  for i, id in ipairs(added) do
+    places[#places + 1] = last - #added + i
+    places[#places + 1] = id
+  end
+  if #added > 0 then redis.call('ZADD', order, 'NX', unpack(places)) end
+  if tonumber(ARGV[6]) > 0 and tonumber(ARGV[6]) > tonumber(redis.call('HGET', thread, 'cut') or 0) then
+    redis.call('HSET', thread, 'cut', ARGV[6])
+  end
 end
 if not is_fresh then
   for _, name in ipairs({thread, turns, order}) do redis.call('EXPIRE', name, content_seconds) end

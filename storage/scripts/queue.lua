@@ -19,21 +19,27 @@ end
 -- A lifetime that was given anew within the hour is left alone where a step comes often or makes no key.
 local FRESH_SECONDS = QUEUE_SECONDS - 3600
 
--- All keys of a conversation's queue live equally long, or a job could outlive its messages.
+-- What a conversation's lease says of its claim and of where it stands; all of it may be missing. A field is emptied
+-- and not deleted where others are written in the same step: one command less for every job.
+local function standing(conversation)
+  local at = redis.call('HMGET', key('lease', conversation),
+    'fence', 'settled', 'lane', 'entry', 'person', 'slot', 'line', 'token')
+  for i = 1, 8 do at[i] = at[i] ~= '' and at[i] end
+  return {fence = at[1], settled = at[2], lane = at[3], entry = at[4], person = at[5], slot = at[6], line = at[7],
+    token = at[8]}
+end
+
+-- All keys of a conversation's queue live equally long.
 local function touch(conversation)
-  local lease = key('lease', conversation)
-  local at = redis.call('HMGET', lease, 'lane', 'person')
-  if at[1] then redis.call('EXPIRE', key('ready', at[1]), QUEUE_SECONDS) end
-  if at[2] then
-    redis.call('EXPIRE', key('unslotted', at[2]), QUEUE_SECONDS)
-    redis.call('EXPIRE', key('parked', at[2]), QUEUE_SECONDS)
-  end
-  redis.call('EXPIRE', lease, QUEUE_SECONDS)
+  local at = standing(conversation)
+  if at.lane then redis.call('EXPIRE', key('ready', at.lane), QUEUE_SECONDS) end
+  if at.person then redis.call('EXPIRE', key('parked', at.person), QUEUE_SECONDS) end
+  redis.call('EXPIRE', key('lease', conversation), QUEUE_SECONDS)
   redis.call('EXPIRE', key('mailbox', conversation), QUEUE_SECONDS)
   redis.call('EXPIRE', base .. ':backlog', QUEUE_SECONDS)
+  redis.call('EXPIRE', base .. ':unslotted', QUEUE_SECONDS)
   for _, job in ipairs(redis.call('LRANGE', key('mailbox', conversation), 0, -1)) do
     redis.call('EXPIRE', key('job', job), QUEUE_SECONDS)
-    redis.call('EXPIRE', key('messages', job), QUEUE_SECONDS)
   end
 end
 
@@ -50,45 +56,67 @@ end
 
 local function drop(conversation, job)
   redis.call('LREM', key('mailbox', conversation), 1, job)
-  redis.call('DEL', key('job', job), key('messages', job))
+  redis.call('DEL', key('job', job))
   redis.call('ZREM', base .. ':backlog', job)
 end
 
--- The first job of a mailbox. One whose hash somebody deleted by hand is skipped: it would block its thread for ever.
-local function first(conversation)
-  local mailbox = key('mailbox', conversation)
-  local job = redis.call('LINDEX', mailbox, 0)
-  while job and redis.call('EXISTS', key('job', job)) == 0 do
-    drop(conversation, job)
-    job = redis.call('LINDEX', mailbox, 0)
+-- A job as a table of its fields, and its messages in order as {{field, JSON}, ...}; nothing when it is not there.
+local function stored(job)
+  local pairs, fields, messages = redis.call('HGETALL', key('job', job)), {}, {}
+  for i = 1, #pairs, 2 do
+    local number = string.match(pairs[i], '^message:(%d+)$')
+    if number then
+      messages[#messages + 1] = {pairs[i], pairs[i + 1], tonumber(number)}
+    else
+      fields[pairs[i]] = pairs[i + 1]
+    end
   end
-  return job
+  -- Its conversation alone makes it a job: a field that was written to one that somebody deleted does not.
+  if not fields.conversation then return end
+  table.sort(messages, function(one, other) return one[3] < other[3] end)
+  return fields, messages
 end
+
+-- The first job of a mailbox, and what `stored` gives. One whose hash somebody deleted by hand is skipped: it
+-- would block its thread for ever.
+local function first(conversation)
+  while true do
+    local job = redis.call('LINDEX', key('mailbox', conversation), 0)
+    if not job then return end
+    local fields, messages = stored(job)
+    if fields then return job, fields, messages end
+    drop(conversation, job)
+  end
+end
+
+-- How a conversation stands among those without a slot: behind its person's name, so that a person's stand together.
+local function member(person, conversation) return person .. '\0' .. conversation end
 
 -- Gives a conversation its entry in the ready stream. `person` is `<lane>:<author of the head>`.
 local function enter(conversation, lane, person)
-  local ready, unslotted = key('ready', lane), key('unslotted', person)
+  local ready, unslotted = key('ready', lane), base .. ':unslotted'
   local entry = redis.call('XADD', ready, '*', 'conversation', conversation)
   redis.call('HSET', key('lease', conversation), 'lane', lane, 'entry', entry, 'person', person)
-  redis.call('SADD', unslotted, conversation)
-  -- Here and not in `touch`, because whoever promotes touches another conversation.
-  redis.call('EXPIRE', unslotted, QUEUE_SECONDS)
-  -- Whatever prolongs a ready stream prolongs the backlog too, so one question is enough for both.
-  if redis.call('TTL', ready) < FRESH_SECONDS then
+  -- With the empty member it is never empty, and so keeps its lifetime when the last conversation leaves it.
+  local made = redis.call('ZADD', unslotted, 0, '', 0, member(person, conversation)) == 2
+  -- Whatever prolongs a ready stream prolongs the other two, so one question is enough for all.
+  if made or redis.call('TTL', ready) < FRESH_SECONDS then
     redis.call('EXPIRE', ready, QUEUE_SECONDS)
     redis.call('EXPIRE', base .. ':backlog', QUEUE_SECONDS)
+    redis.call('EXPIRE', unslotted, QUEUE_SECONDS)
   end
 end
 
--- How many conversations of a person stand announced without a slot. Sets and not counters, so that a step that is
--- repeated counts once; a member whose lease is gone would keep the person's other questions parked for ever.
+-- How many conversations of a person stand announced without a slot. Members and not counters, so that a step that is
+-- repeated counts once; one whose lease is gone would keep the person's other questions parked for ever.
 local function announced(person)
-  local count = 0
-  for _, conversation in ipairs(redis.call('SMEMBERS', key('unslotted', person))) do
+  local count, unslotted = 0, base .. ':unslotted'
+  for _, found in ipairs(redis.call('ZRANGEBYLEX', unslotted, '[' .. person .. '\0', '(' .. person .. '\1')) do
+    local conversation = string.sub(found, #person + 2)
     if redis.call('HGET', key('lease', conversation), 'person') == person then
       count = count + 1
-    else
-      redis.call('SREM', key('unslotted', person), conversation)
+    elseif not string.find(conversation, '%z') then -- else of another, whose name goes on with that
+      redis.call('ZREM', unslotted, found)
     end
   end
   return count
@@ -99,33 +127,25 @@ local function promote(person)
   local parked = key('parked', person)
   while redis.call('EXISTS', parked) == 1 and announced(person) < ANNOUNCED_PER_PERSON do
     local conversation = redis.call('LPOP', parked)
-    local at = redis.call('HMGET', key('lease', conversation), 'person', 'entry', 'lane')
-    if at[1] == person and not at[2] and first(conversation) then enter(conversation, at[3], person) end
+    local at = standing(conversation)
+    if at.person == person and not at.entry and first(conversation) then enter(conversation, at.lane, person) end
   end
 end
 
 -- Announces a parked conversation out of its turn.
 local function unpark(conversation)
-  local at = redis.call('HMGET', key('lease', conversation), 'person', 'entry', 'lane')
-  if at[1] and not at[2] then
-    redis.call('LREM', key('parked', at[1]), 1, conversation)
-    enter(conversation, at[3], at[1])
+  local at = standing(conversation)
+  if at.person and not at.entry then
+    redis.call('LREM', key('parked', at.person), 1, conversation)
+    enter(conversation, at.lane, at.person)
   end
-end
-
--- What a conversation's lease says of its claim and of where it stands; all of it may be missing.
-local function standing(conversation)
-  local at = redis.call('HMGET', key('lease', conversation),
-    'fence', 'settled', 'lane', 'entry', 'person', 'slot', 'line', 'token')
-  return {fence = at[1], settled = at[2], lane = at[3], entry = at[4], person = at[5], slot = at[6], line = at[7],
-    token = at[8]}
 end
 
 -- Takes a conversation that stands there out of what its person waits with. Like the two that follow it leaves the
 -- lease to its caller, who writes it once.
 local function leave(conversation, at)
   if not at.person then return end
-  redis.call('SREM', key('unslotted', at.person), conversation)
+  redis.call('ZREM', base .. ':unslotted', member(at.person, conversation))
   if not at.entry then redis.call('LREM', key('parked', at.person), 1, conversation) end
 end
 
@@ -154,10 +174,9 @@ end
 
 -- The same for a mailbox whose first job has gone, when another is left.
 local function announce_next(conversation, handed_over)
-  local head = first(conversation)
+  local head, fields = first(conversation)
   if not head then return end
-  local at = redis.call('HMGET', key('job', head), 'lane', 'author')
-  announce(conversation, at[1], at[2], handed_over)
+  announce(conversation, fields.lane, fields.author, handed_over)
   touch(conversation)
 end
 
@@ -180,10 +199,15 @@ end
 -- A slot, or a place in the line, lasts until then unless it is kept by a renewal.
 local function slot_until(lease_seconds) return string.format('%.6f', now() + lease_seconds) end
 
+-- The field of the next message behind these.
+local function after(messages) return 'message:' .. (#messages > 0 and messages[#messages][3] or 0) + 1 end
+
 -- {id, conversation, accepted_at, revision, stop, checkpoint, {message, ...}}
-local function describe(job)
-  local at = redis.call('HMGET', key('job', job), 'conversation', 'accepted_at', 'revision', 'stop', 'checkpoint')
-  return {job, at[1], at[2], at[3], at[4] or '', at[5] or '', redis.call('LRANGE', key('messages', job), 0, -1)}
+local function describe(job, fields, messages)
+  local texts = {}
+  for i = 1, #messages do texts[i] = messages[i][2] end
+  return {job, fields.conversation, fields.accepted_at, fields.revision, fields.stop or '', fields.checkpoint or '',
+    texts}
 end
 
 local function owns(conversation, job, fence)
@@ -197,8 +221,8 @@ local function settle(conversation, at, how)
   local lease = key('lease', conversation)
   retire(conversation, at)
   unslot(conversation, at)
-  redis.call('HDEL', lease, 'lane', 'entry', 'person', 'slot', 'line', 'job', 'token', 'owner')
-  redis.call('HSET', lease, 'fence', string.format('%d', at.fence + 1), 'settled', at.fence .. ':' .. how)
+  redis.call('HSET', lease, 'fence', string.format('%d', at.fence + 1), 'settled', at.fence .. ':' .. how,
+    'lane', '', 'entry', '', 'person', '', 'slot', '', 'line', '', 'job', '', 'token', '', 'owner', '')
 end
 
 local function signal(reason, conversation) redis.call('PUBLISH', base .. ':signals', reason .. ' ' .. conversation) end
@@ -215,20 +239,20 @@ local function revise(conversation, job)
   if begun(conversation, job) then signal('restart', conversation) end
 end
 
--- Splits `<job> <conversation> [<what a removal answered>]`, the value of a seen key.
-local function seen(name)
-  local value = redis.call('GET', key('seen', name))
+-- Splits `<job> <conversation> [<what a removal answered>]`, the value of a seen key; nil when there is none.
+local function split_seen(value)
   if value then return string.match(value, '^(%S+) (%S+) ?(%S*)$') end
 end
 
--- The place of a message in a job's list (starts at 0) and its JSON, by its key or a dedupe key; nil when it is not there.
-local function find(job, name)
-  for place, json in ipairs(redis.call('LRANGE', key('messages', job), 0, -1)) do
-    local message = cjson.decode(json)
-    if message.key == name then return place - 1, json end
+local function seen(name) return split_seen(redis.call('GET', key('seen', name))) end
+
+-- The field of a message in a job's hash and its JSON, by its key or a dedupe key; nil when it is not there.
+local function find(messages, name)
+  for _, at in ipairs(messages) do
+    local message = cjson.decode(at[2])
+    if message.key == name then return at[1], at[2] end
     for _, other in ipairs(message.dedupe_keys) do
-      if other == name then return place - 1, json end
+      if other == name then return at[1], at[2] end
     end
   end
 end
-

@@ -8,14 +8,15 @@ if not job then
   return 'unknown'
 end
 if outcome ~= '' then return outcome end -- asked before
-if redis.call('EXISTS', key('job', job)) == 0 then return 'unknown' end
-local _, json = find(job, name)
-if not json then return 'unknown' end
+local fields, messages = stored(job)
+if not fields then return 'unknown' end
+local field = find(messages, name)
+if not field then return 'unknown' end
 
 touch(conversation) -- first: a full server still takes a deletion
 outcome = begun(conversation, job) and 'running' or 'queued'
-if redis.call('LLEN', key('messages', job)) > 1 then
-  redis.call('LREM', key('messages', job), 1, json)
+if #messages > 1 then
+  redis.call('HDEL', key('job', job), field)
   revise(conversation, job)
 elseif outcome == 'running' then
   -- What people see of the answer is the worker's to take away, so the job ends there.

@@ -8,16 +8,16 @@ local function renew(conversation, job, fence)
     local last = redis.call('HGET', key('lease', conversation), 'settled')
     return last and string.match(last, '^%d+') == fence and 'settled' or 'lost'
   end
-  local at = redis.call('HMGET', key('lease', conversation), 'lane', 'entry', 'slot', 'line')
+  local at = standing(conversation)
   -- Without its group (somebody removed it) there is no lease to refresh; the fence still protects every write.
-  local kept = redis.pcall('XCLAIM', key('ready', at[1]), GROUP, worker, 0, at[2], 'IDLE', 0, 'JUSTID')
+  local kept = redis.pcall('XCLAIM', key('ready', at.lane), GROUP, worker, 0, at.entry, 'IDLE', 0, 'JUSTID')
   if kept.err and not string.find(kept.err, 'NOGROUP') then error(kept.err) end
-  if at[3] then
+  if at.slot then
     -- Put back when it ran out meanwhile: the answer went on, and whoever asks for a slot now must count it.
-    redis.call('ZADD', key('slots', at[3]), slot_until(lease_seconds), conversation)
-    redis.call('EXPIRE', key('slots', at[3]), SLOT_SECONDS)
+    redis.call('ZADD', key('slots', at.slot), slot_until(lease_seconds), conversation)
+    redis.call('EXPIRE', key('slots', at.slot), SLOT_SECONDS)
   end
-  if at[4] then redis.call('ZADD', key('heard', at[4]), 'XX', slot_until(lease_seconds), conversation) end
+  if at.line then redis.call('ZADD', key('heard', at.line), 'XX', slot_until(lease_seconds), conversation) end
   keep(conversation)
   local asked = redis.call('HMGET', key('job', job), 'revision', 'stop')
   return {asked[1], asked[2] or ''}

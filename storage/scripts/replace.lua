@@ -2,17 +2,19 @@
 -- ARGV: its key, its JSON.   Answers 'unknown', 'queued' or 'running'.
 local name, json = ARGV[1], ARGV[2]
 local job, conversation = seen(name)
-if not job or redis.call('EXISTS', key('job', job)) == 0 then return 'unknown' end
-local place, old = find(job, name)
-if not place then return 'unknown' end
+if not job then return 'unknown' end
+local fields, messages = stored(job)
+if not fields then return 'unknown' end
+local field, old = find(messages, name)
+if not field then return 'unknown' end
 
 local before, after = cjson.decode(old), cjson.decode(json)
 if before.command ~= after.command then return 'unknown' end -- a sentence of ours does not become a question
 if (before.edited_at or 0) > after.edited_at then json = old end -- an edit that comes again after the next one
 
-local stop = redis.call('HGET', key('job', job), 'stop')
+local stop = fields.stop
 if old ~= json and stop ~= 'removed' then
-  redis.call('LSET', key('messages', job), place, json)
+  redis.call('HSET', key('job', job), field, json)
   if stop then redis.call('HDEL', key('job', job), 'stop') end -- who edits a stopped question asks it anew
   revise(conversation, job)
   touch(conversation)

@@ -23,9 +23,9 @@ REDELIVERY_SECONDS = 0.2
 # In one step, or a worker could read the question between the look and the damage. KEYS: mailbox, messages, a mark.
 _DAMAGE = """
 if redis.call('EXISTS', KEYS[3]) == 1 then return 1 end
-if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] or redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] or redis.call('HEXISTS', KEYS[2], 'message:1') == 0 then return 0 end
 redis.call('SET', KEYS[3], 1, 'EX', 3600)
-redis.call('LSET', KEYS[2], 0, '{')
+redis.call('HSET', KEYS[2], 'message:1', '{')
 return 1
 """
 
@@ -104,7 +104,7 @@ class People:
 
     async def _damage(self, thread: Thread, job_id: str) -> bool:
         """Make a waiting question unreadable; False when it does not wait any more."""
-        names = (self._keys.mailbox(thread.conversation_id), self._keys.messages(job_id), f"chaos:poison:{job_id}")
+        names = (self._keys.mailbox(thread.conversation_id), self._keys.job(job_id), f"chaos:poison:{job_id}")
         while True:
             with suppress(RedisError, OSError):  # the mark in the script makes it safe to repeat
                 return bool(await self._store.redis.eval(_DAMAGE, 3, *names, job_id))

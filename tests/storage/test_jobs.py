@@ -147,7 +147,7 @@ class TestFinish:
         assert await redis_client.hlen(KEYS.turns(conversation)) == 4
         for key in (KEYS.turns(conversation), KEYS.order(conversation), KEYS.thread(conversation)):
             assert 0 < await redis_client.ttl(key) <= KEYS.content_seconds
-        assert await redis_client.exists(KEYS.job(claim.job.id), KEYS.messages(claim.job.id)) == 0
+        assert await redis_client.exists(KEYS.job(claim.job.id)) == 0
         assert await inbox.depth() == 0
         assert await redis_client.xlen(KEYS.ready("slack")) == 0
 
@@ -201,12 +201,12 @@ class TestFinish:
                 assert await redis_client.expire(key, 60)
 
     async def test_a_question_prolongs_what_all_share(self, inbox: RedisInbox, redis_client: Any) -> None:
-        """The ready stream and the backlog live longer than the newest question, whichever was made when."""
+        """What all threads share lives longer than the newest question, whichever was made when."""
         await inbox.accept(message(thread="1"))
-        for key in (KEYS.ready("slack"), KEYS.backlog()):
+        for key in (KEYS.ready("slack"), KEYS.backlog(), KEYS.unslotted()):
             assert await redis_client.expire(key, 60)
         await inbox.accept(message(thread="2"))
-        for key in (KEYS.ready("slack"), KEYS.backlog()):
+        for key in (KEYS.ready("slack"), KEYS.backlog(), KEYS.unslotted()):
             assert await redis_client.ttl(key) > QUEUE_SECONDS - 60
 
     async def test_a_job_can_live_as_long_as_the_queue(
@@ -218,9 +218,8 @@ class TestFinish:
         claim = await claim_one(jobs)
         queue = [KEYS.backlog(), KEYS.ready("slack"), KEYS.mailbox(claim.job.conversation_id)]
         queue.append(KEYS.lease(claim.job.conversation_id))
-        for job in await inbox.pending(claim.job.conversation_id):
-            queue += [KEYS.job(job.id), KEYS.messages(job.id)]
-        assert len(queue) == 8
+        queue += [KEYS.job(job.id) for job in await inbox.pending(claim.job.conversation_id)]
+        assert len(queue) == 6
         for key in queue:
             assert await redis_client.expire(key, 60)
         await jobs.renew([claim])
@@ -446,7 +445,7 @@ class TestBury:
         assert letter[b"why"].startswith(b"crashed its worker three times...")
         assert len(letter[b"why"]) == 500
         assert b"secret" not in b"".join(letter.values())
-        assert await redis_client.exists(KEYS.job(claim.job.id), KEYS.messages(claim.job.id)) == 0
+        assert await redis_client.exists(KEYS.job(claim.job.id)) == 0
         assert (await claim_one(jobs)).job.messages[0].text == "next"
 
     async def test_the_graveyard_is_bounded(self, inbox: RedisInbox, jobs: RedisJobs, redis_client: Any) -> None:
@@ -678,7 +677,7 @@ class TestOutages:
     ) -> None:
         """It is set aside, and what stands beside and behind it is claimed."""
         broken = await inbox.accept(message())
-        await redis_client.lset(KEYS.messages(broken.job_id), 0, b"no json")
+        await redis_client.hset(KEYS.job(broken.job_id), "message:1", "no json")
         await inbox.accept(message("behind"))
         await inbox.accept(message("beside", thread="another"))
         claims = await claim_all(jobs, 2)
