@@ -24,7 +24,9 @@ def discord_access(settings: Settings) -> DiscordAccess:
     """The token and the channels as the adapter wants them. AssertionError without a token."""
     assert settings.discord_token is not None
     return DiscordAccess(
-        token=settings.discord_token.get_secret_value(), help_channels=frozenset(settings.discord_help_channels)
+        token=settings.discord_token.get_secret_value(),
+        help_channels=frozenset(settings.discord_help_channels),
+        direct=settings.discord_direct_messages,
     )
 
 

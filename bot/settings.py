@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     discord_help_channels: Annotated[tuple[str, ...], NoDecode] = _setting(
         (), "ids of Discord channels where every question is answered, between commas", "1041,1042"
     )
+    discord_direct_messages: bool = _setting(
+        True, "whether people are answered in Discord's direct messages, too", "false"
+    )
     discord_api_url: str | None = _setting(
         None, "a local Discord for tests; absent: Discord itself", "http://127.0.0.1:8100"
     )

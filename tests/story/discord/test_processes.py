@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.servers.discord import GENERAL, RANDOM
-from tests.story.discord.conftest import QUESTION, Office
+from tests.story.discord.conftest import AT_ONCE, OTHER_QUESTION, QUESTION, SLOWLY, Office
 from tests.story.programs import program
 from tests.waiting import until
-
-OTHER = "how do I reverse a list?"
 
 
 async def test_a_mention_is_answered_in_a_thread_of_its_own(office: Office, tmp_path: Path) -> None:
     """In one message that grew; the channel itself stays as it was. SIGTERM ends the program in order."""
+    office.model.behaviour = SLOWLY
     async with program(office, tmp_path) as running:
         status, page = await running.page("readyz")
         assert (status, page["checks"]["discord"]) == (200, "ok")
@@ -28,6 +27,7 @@ async def test_a_mention_is_answered_in_a_thread_of_its_own(office: Office, tmp_
 
 async def test_an_answer_goes_on_in_its_message_after_kill_9(office: Office, tmp_path: Path) -> None:
     """Whole and once; the gateway's session goes on too, without another IDENTIFY."""
+    office.model.behaviour = SLOWLY
     async with program(office, tmp_path) as first:
         asked = await office.discord.mention(QUESTION)
         begun = await office.begun(asked, words=3)
@@ -46,26 +46,28 @@ async def test_a_question_that_is_asked_while_the_program_is_dead_is_answered_on
     office: Office, tmp_path: Path
 ) -> None:
     """The session that goes on brings it; nothing that was answered before is answered again."""
+    office.model.behaviour = AT_ONCE
     async with program(office, tmp_path) as first:
         before = await office.discord.mention(QUESTION)
         await office.answered(before)
         await first.killed()
-    asked = await office.discord.mention(OTHER, channel=RANDOM)
+    asked = await office.discord.mention(OTHER_QUESTION, channel=RANDOM)
     async with program(office, tmp_path) as second:
         await office.answered(asked)
         assert await second.terminated() == 0
-    assert [answer.body for answer in office.thread(asked)] == [office.expected(OTHER)]
+    assert [answer.body for answer in office.thread(asked)] == [office.expected(OTHER_QUESTION)]
     assert len(office.thread(before)) == 1
 
 
 async def test_what_a_lost_session_does_not_bring_is_read(office: Office, tmp_path: Path) -> None:
     """When Discord has forgotten the session, a follow-up that was written meanwhile is answered all the same, once."""
+    office.model.behaviour = AT_ONCE
     async with program(office, tmp_path) as first:
         asked = await office.discord.mention(QUESTION)
-        await office.answered(asked)
+        await office.settled()
         await first.killed()
     office.discord.forget_sessions()
-    await office.discord.say(OTHER, channel=asked)
+    await office.discord.say(OTHER_QUESTION, channel=asked)
     async with program(office, tmp_path) as second:
         await office.answered(asked, times=2)
         assert await second.terminated() == 0
