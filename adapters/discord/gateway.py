@@ -113,6 +113,7 @@ class Gateway:
         self._is_behind = False  # something may be missing that the session does not bring
         self._catching_up: asyncio.Task[None] | None = None
         self._is_ours = False
+        self._is_new = asyncio.Event()  # a session began that is not stored yet
         self.is_standing_by = False
         self.greeted = asyncio.Event()  # set while events come
         client.parse_with({name: self._parser(name) for name in events | {"READY", "RESUMED"}})
@@ -175,7 +176,11 @@ class Gateway:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(KEEP_SECONDS)
+            # A new session at once: killed before it is stored, a process would leave nothing to go on with.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_SECONDS):
+                    await self._is_new.wait()
+            self._is_new.clear()
             try:
                 ours = await self._save()
             except StoreUnavailable as error:
@@ -306,6 +311,7 @@ class Gateway:
     def _greet(self, session: Session, number: int) -> None:
         self._session = session
         self._progress.reset(number)
+        self._is_new.set()
         self.greeted.set()
         self._on_contact()
         self._is_behind = True
