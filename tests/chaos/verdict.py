@@ -105,7 +105,7 @@ class Verdict:
     async def _of_queue(self, threads: Sequence[Thread]) -> list[str]:
         redis, keys = self._redis, self._keys
         ready = keys.ready(PLATFORM)
-        found = [f"{name} is left" for pattern in ("job", "messages", "mailbox") for name in await self._names(pattern)]
+        found = [f"{name} is left" for pattern in ("job", "mailbox") for name in await self._names(pattern)]
         if waiting := await redis.xlen(ready):
             found.append(f"{waiting} entries are left in the ready stream")
         if claimed := (await redis.xpending(ready, GROUP))["pending"]:
@@ -113,8 +113,8 @@ class Verdict:
         if backlog := await redis.zcard(keys.backlog()):
             found.append(f"{backlog} jobs are left in the backlog")
         for name in await self._names("lease"):
-            fields: Any = await redis.hkeys(name)
-            left = {field.decode() for field in fields} & {"owner", "token", "job", "entry"}
+            fields: Any = await redis.hgetall(name)
+            left = {field.decode() for field, value in fields.items() if value} & {"owner", "token", "job", "entry"}
             found += [f"{name} still has {sorted(left)}"] if left else []
         letters: Any = await redis.xrange(keys.dead())
         dead = {fields[b"job"].decode() for _, fields in letters}
