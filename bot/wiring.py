@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -18,13 +18,14 @@ from conversation.intake import Intake
 from conversation.manager import Manager, Manners
 from conversation.ports import History, ReplySink, Sampling
 from conversation.reception import InsidersOnly, Reception
-from conversation.worker import Worker
+from conversation.worker import Worker, Workers
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
 from storage.feedback import RedisFeedback
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
+from storage.lanes import errands, questions
 from storage.rates import RedisRates
 from storage.schema import check_schema
 from storage.screen import RedisScreen
@@ -34,6 +35,7 @@ from storage.threads import RedisThreads
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
+ERRANDS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,9 @@ def build_worker(
     *,
     histories: Mapping[str, History] | None = None,
     frank: bool = False,
-) -> Worker:
-    """A worker for the platforms that it can write to; a `frank` one tells the people there technical reasons."""
+) -> Workers:
+    """What answers on the platforms that it can write to; a `frank` one tells the people there technical reasons."""
     settings = house.settings
-    queue = RedisJobs(house.redis, house.keys, lanes=tuple(sinks), lease_seconds=settings.lease_seconds)
     slots = RedisSlots(house.redis, house.keys, lease_seconds=settings.lease_seconds)
     manners = Manners(
         system_prompt=settings.system_prompt,
@@ -127,17 +128,23 @@ def build_worker(
         patience=Patience(settings.model_patience_seconds),
         frank=frank,
     )
-    return Worker(
-        queue,
-        Manager(house.threads, queue, house.model, sinks, manners, slots, histories),
-        concurrency=settings.concurrency,
-        max_attempts=queue.max_attempts,
-        drain_seconds=drain_seconds,
-    )
+
+    def worker(lanes: Sequence[str], concurrency: int) -> Worker:
+        queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
+        return Worker(
+            queue,
+            Manager(house.threads, queue, house.model, sinks, manners, slots, histories),
+            concurrency=concurrency,
+            max_attempts=queue.max_attempts,
+            drain_seconds=drain_seconds,
+        )
+
+    # Beside the questions, however many of these wait for the model.
+    return Workers(worker(questions(sinks), settings.concurrency), worker(errands(sinks), ERRANDS_AT_ONCE))
 
 
 @asynccontextmanager
-async def working(worker: Worker, on_failure: Callable[[], object]) -> AsyncIterator[None]:
+async def working(worker: Workers, on_failure: Callable[[], object]) -> AsyncIterator[None]:
     """Keep the worker at work inside; at the end it drains. `on_failure` is called when it dies of an error."""
     stopping = asyncio.Event()
     task = asyncio.create_task(worker.run(stopping), name="worker")

@@ -8,8 +8,6 @@ from conversation.delivery import Delivery
 from conversation.model import Command, Ending, Job, Offer, Role, Settlement, Thread
 from conversation.ports import ThreadStore
 
-ERRANDS = frozenset({Command.TELL, Command.FORGET, Command.EDITED, Command.REMOVE})
-
 
 async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, system_prompt: str) -> Settlement:
     """Do what the job says and say so where it was asked; what is left to do is to settle it. Every step is safe to

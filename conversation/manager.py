@@ -19,7 +19,7 @@ from conversation.above import read_above
 from conversation.budget import Fitted, Window, fit
 from conversation.control import CalledBack, Control
 from conversation.delivery import Bind, Delivery, begun_anew
-from conversation.errands import ERRANDS, run_errand
+from conversation.errands import run_errand
 from conversation.errors import ModelError, ModelUnavailable, PromptError
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
@@ -102,7 +102,7 @@ class Manager:
         status = StatusLine(sink, claim.job, frank=self._manners.frank)
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status)
-        if claim.job.messages[0].command in ERRANDS:
+        if claim.job.is_errand:
             return await run_errand(claim.job, self._threads, delivery, self._manners.system_prompt)
         status.say(notices.THINKING)
         try:

@@ -47,7 +47,7 @@ class Ending(StrEnum):
 
 
 class Command(StrEnum):
-    """What a message asks for. All but ASK, CONTINUE and AGAIN need no model."""
+    """What a message asks for."""
 
     ASK = "ask"
     CONTINUE = "continue"  # go on with the thread's last answer
@@ -56,6 +56,11 @@ class Command(StrEnum):
     REMOVE = "remove"  # the settled message `target` was deleted: so is what came of it
     FORGET = "forget"  # remove the thread from memory
     TELL = "tell"  # show `text`, a sentence of ours, as the answer
+
+    @property
+    def is_errand(self) -> bool:
+        """Whether it needs no model."""
+        return self not in {Command.ASK, Command.CONTINUE, Command.AGAIN}
 
 
 class Action(StrEnum):
@@ -165,6 +170,11 @@ class Job:
     def lane(self) -> str:
         """The platform whose workers can answer it."""
         return self.messages[0].address.platform
+
+    @property
+    def is_errand(self) -> bool:
+        """Whether it needs no model."""
+        return self.messages[0].command.is_errand
 
 
 class SegmentState(StrEnum):

@@ -15,6 +15,7 @@ from conversation.model import InboundMessage, Job, ThreadId
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from storage.client import store_errors
 from storage.keys import DEDUPE_SECONDS, Keys
+from storage.lanes import lane_of, place_of
 from storage.records import dump_message, load_message, message_record
 from storage.scripts import queue_script
 
@@ -71,8 +72,8 @@ class RedisInbox:
                 reply = await self._accept(
                     self._keys.content_seconds,
                     *self._bounds,
-                    message.address.platform,
-                    record["address"],
+                    lane_of(message),
+                    place_of(message),
                     message.author_id,
                     message.command.value,
                     token_hex(16),

@@ -18,7 +18,7 @@ STREAM, MESSAGE = "stream", "message"
 async def find(api: SlackApi, job: Job, segment: Segment) -> Written | None:
     """A message is known by the key that it carries. A stream carries none before its end: it is our one message after
     the question that carries nothing, for the answers in a thread are written one after the other, and each ends with
-    its key. A file is known by its name. Raises DeliveryError."""
+    its key; an errand streams nothing. A file is known by its name. Raises DeliveryError."""
     at = destination_of(job)
     us = (await api.me()).user
     unfinished: Written | None = None
@@ -31,7 +31,7 @@ async def find(api: SlackApi, job: Job, segment: Segment) -> Written | None:
                     return Written(file_id, FILE)
             elif key_in(message, ANSWER) == segment.key:
                 return Written(message["ts"], MESSAGE)
-            elif _is_unfinished(message):
+            elif not job.is_errand and _is_unfinished(message):
                 unfinished = Written(message["ts"], STREAM)
     except Refusal as error:
         if error.code not in {"thread_not_found", "message_not_found"}:

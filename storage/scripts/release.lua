@@ -6,6 +6,6 @@ if at.settled == fence .. ':release' then return 'done' end
 local attempts = redis.call('HGET', key('job', job), 'attempts')
 if at.fence ~= fence or not attempts then return 'lost' end
 settle(conversation, at, 'release')
-if tonumber(attempts) > 0 then redis.call('HINCRBY', key('job', job), 'attempts', -1) end
+if tonumber(attempts) > 0 and not at.line then redis.call('HINCRBY', key('job', job), 'attempts', -1) end
 announce_next(conversation, true)
 return 'done'

@@ -2,7 +2,9 @@
 -- ARGV: conversation, job, fence.   Answers 1; a claim that was overtaken or settled has none, and nothing happens.
 local conversation, job, fence = ARGV[1], ARGV[2], ARGV[3]
 if owns(conversation, job, fence) then
-  unslot(conversation, standing(conversation))
+  local at = standing(conversation)
+  unslot(conversation, at)
+  if at.line then redis.call('HINCRBY', key('job', job), 'attempts', 1) end
   redis.call('HDEL', key('lease', conversation), 'slot', 'line')
 end
 return 1

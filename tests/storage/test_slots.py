@@ -320,6 +320,25 @@ class TestALease:
         await slots._give_back(old)
         assert await slots.free("server", 1) == 0
 
+    async def test_waiting_for_it_is_no_crash(self, inbox: RedisInbox, redis_client: Redis) -> None:
+        """A question whose workers die while it stands in line is no poison; one that dies with a slot may be."""
+        slots = RedisSlots(redis_client, KEYS, lease_seconds=60.0)
+        await redis_client.zadd(KEYS.slots("server"), {"another's": 1e12})
+        await inbox.accept(message())
+
+        async def take_over() -> Claim:
+            return await claim_one(RedisJobs(redis_client, KEYS, lanes=["slack"], lease_seconds=SHORT_LEASE))
+
+        for _crash in range(4):
+            waiting = await take_over()
+            assert waiting.attempts == 1
+            assert await slots._ask(waiting, "server", 1) == 1
+        await redis_client.delete(KEYS.slots("server"))
+        for crash in range(2, 4):
+            assert await slots._ask(waiting, "server", 1) == 0
+            waiting = await take_over()
+            assert waiting.attempts == crash
+
     async def test_cannot_outlive_its_keys(self, redis_client: Redis) -> None:
         """The keys live longer than any lease, or slots would vanish with them."""
         for lease_seconds in (0, SLOT_SECONDS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -18,11 +18,12 @@ from conversation.manager import Manager, Manners
 from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
 from conversation.ports import Accepted, Content, Sampling
 from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
-from conversation.worker import Worker
+from conversation.worker import Worker, Workers
 from storage.feedback import RedisFeedback
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
+from storage.lanes import errands, questions
 from storage.slots import RedisSlots
 from storage.threads import RedisThreads
 from tests.fakes import FakeHistory, RecordingPlatform, ScriptedModel
@@ -46,22 +47,18 @@ class Town:
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def queue(self) -> RedisJobs:
+    def queue(self, lanes: Sequence[str] = questions(["memory"])) -> RedisJobs:
         """A worker's side of the queue."""
-        return RedisJobs(self.redis, self.keys, lanes=["memory"], lease_seconds=LEASE_SECONDS)
+        return RedisJobs(self.redis, self.keys, lanes=lanes, lease_seconds=LEASE_SECONDS)
 
     def slots(self) -> RedisSlots:
         """A worker's view of the model's slots."""
         return RedisSlots(self.redis, self.keys, lease_seconds=LEASE_SECONDS)
 
     @asynccontextmanager
-    async def worker(self, *, drain_seconds: float = 5.0, concurrency: int = 8) -> AsyncIterator[Worker]:
+    async def worker(self, *, drain_seconds: float = 5.0, concurrency: int = 8) -> AsyncIterator[Workers]:
         """A worker that is at work inside, and drains at the end."""
-        queue = self.queue()
-        manager = self._manager(queue)
-        worker = Worker(
-            queue, manager, concurrency=concurrency, max_attempts=queue.max_attempts, drain_seconds=drain_seconds
-        )
+        worker = self._workers(concurrency, drain_seconds)
         stopping = asyncio.Event()
         self._stopping.append(stopping)
         task = asyncio.create_task(worker.run(stopping))
@@ -79,9 +76,7 @@ class Town:
     @asynccontextmanager
     async def crashing_worker(self) -> AsyncIterator[None]:
         """A worker that is at work inside, and is gone without a word at the end."""
-        queue = self.queue()
-        manager = self._manager(queue)
-        worker = Worker(queue, manager, concurrency=8, max_attempts=queue.max_attempts, drain_seconds=0)
+        worker = self._workers(8, 0)
         before = asyncio.all_tasks()
         task = asyncio.create_task(worker.run(asyncio.Event()))
         try:
@@ -94,6 +89,21 @@ class Town:
             task.cancel()
             with suppress(asyncio.CancelledError, BaseExceptionGroup):
                 await task
+
+    def _workers(self, concurrency: int, drain_seconds: float) -> Workers:
+        made = []
+        for lanes in (questions(["memory"]), errands(["memory"])):
+            queue = self.queue(lanes)
+            made.append(
+                Worker(
+                    queue,
+                    self._manager(queue),
+                    concurrency=concurrency,
+                    max_attempts=queue.max_attempts,
+                    drain_seconds=drain_seconds,
+                )
+            )
+        return Workers(*made)
 
     def _manager(self, queue: RedisJobs) -> Manager:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}

@@ -90,19 +90,52 @@ async def test_who_waits_is_told_the_place_as_it_changes(town: Town, busy: async
     assert town.platform.said["second"][-2] == notices.THINKING
 
 
-async def test_a_worker_claims_eight_more_than_the_model_has_free(town: Town, busy: asyncio.Event) -> None:
-    """Of thirty questions two run and eight wait at the worker; the others stay in the queue for other workers."""
+async def test_everybody_who_waits_is_told_the_place(town: Town, busy: asyncio.Event) -> None:
+    """Of thirty questions two run, and the other twenty-eight stand in line."""
     async with town.worker(concurrency=64) as worker:
         for n in range(30):
             await town.ask(f"q{n}", thread=str(n), author=f"p{n}")
-        await until("both slots are taken", lambda: town.model.open_streams == 2)
+        await until("the last is told its place", lambda: place(28) in town.platform.statuses)
+        assert worker.running == 30
+        assert town.model.open_streams == 2
+        busy.set()
+        await until("everything is settled", lambda: _empty(town))
+    assert len(town.platform.texts) == 30
+
+
+async def test_a_worker_leaves_what_it_has_no_place_for(town: Town, busy: asyncio.Event) -> None:
+    """It stays in the queue, where other workers find it."""
+    async with town.worker(concurrency=10) as worker:
+        for n in range(30):
+            await town.ask(f"q{n}", thread=str(n), author=f"p{n}")
         await until("the eighth is told its place", lambda: place(8) in town.platform.statuses)
         claimed = await town.redis.xpending(town.keys.ready("memory"), GROUP)
         assert claimed["pending"] == worker.running == 10
         busy.set()
         await until("everything is settled", lambda: _empty(town))
-    assert place(9) not in town.platform.statuses
     assert len(town.platform.texts) == 30
+
+
+async def test_what_needs_no_model_does_not_wait_for_it(town: Town, busy: asyncio.Event) -> None:
+    """However many questions wait: in a thread of its own, and in the person's own thread whose question waits too."""
+    async with town.worker(concurrency=4):
+        await fill(town, busy)
+        for n in range(6):
+            await town.ask(f"q{n}", thread=str(n), author="eve")
+        await until("two wait at the worker", lambda: place(2) in town.platform.statuses)
+        for thread in ("new", "5"):
+            await town.hear("help", thread=thread, author="eve")
+
+        def helped() -> bool:
+            return [one.notice for one in town.platform.messages.values()].count(notices.HELP) == 2
+
+        await until("both are helped", helped)
+        forget = await town.hear("forget", thread="other", author="eve")
+        await town.settled(forget.conversation_id)
+        assert town.last.notice == notices.FORGOTTEN
+        assert town.model.open_streams == 2
+        busy.set()
+        await until("everything is settled", lambda: _empty(town))
 
 
 async def test_stop_while_waiting_ends_at_once_with_a_notice(town: Town, busy: asyncio.Event) -> None:

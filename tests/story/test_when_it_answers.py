@@ -41,13 +41,14 @@ async def test_what_is_not_said_to_it_is_left_alone(town: Town, thread: str, how
 async def test_quiet_leaves_it_answering_mentions_only(town: Town) -> None:
     """Until it is called back."""
     async with town.worker():
-        first = await town.hear("why?")
-        await town.hear("Quiet")
+        for said in ("why?", "Quiet"):
+            await town.settled((await town.hear(said)).conversation_id)
         assert await town.reception.hear(Heard(town.message("we are talking"))) is None
-        await town.hear("you there?")
-        await town.hear("back")
-        assert await town.reception.hear(Heard(town.message("and now?"))) is not None
-        await town.settled(first.conversation_id)
+        for said in ("you there?", "back"):
+            await town.settled((await town.hear(said)).conversation_id)
+        last = await town.reception.hear(Heard(town.message("and now?")))
+        assert last is not None
+        await town.settled(last.conversation_id)
     assert [content.notice or content.text for content in town.platform.messages.values()] == [
         "You asked: why?",
         notices.QUIET,
@@ -301,13 +302,14 @@ async def test_what_is_delivered_twice_is_one_question(town: Town) -> None:
 
 
 async def test_commands_other_than_questions_never_join_one(town: Town) -> None:
-    """What is written within a second is one question; a confirmation of ours is not."""
+    """What is written within a second is one question; a sentence of ours between is none, and waits for nobody."""
     first = await town.hear("one")
-    second = await town.hear("help")
-    third = await town.hear("two")
-    assert len({first.job_id, second.job_id, third.job_id}) == 3
-    jobs = await town.inbox.pending(first.conversation_id)
-    assert [job.messages[0].command for job in jobs] == [Command.ASK, Command.TELL, Command.ASK]
+    help_ = await town.hear("help")
+    second = await town.hear("two")
+    assert second.job_id == first.job_id
+    (asked,), (told,) = [await town.inbox.pending(one.conversation_id) for one in (first, help_)]
+    assert [message.text for message in asked.messages] == ["one", "two"]
+    assert told.messages[0].command is Command.TELL
 
 
 async def test_a_question_that_was_deleted_before_it_came_is_not_answered(town: Town) -> None:

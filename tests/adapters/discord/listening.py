@@ -20,6 +20,7 @@ from storage.gateways import RedisGateways
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
+from storage.lanes import errands
 from storage.rates import RedisRates
 from storage.threads import RedisThreads
 from tests.servers.discord import BOB, BOT_USER, FORUM, PUBLIC, DiscordServer, Message, dm_of
@@ -105,7 +106,8 @@ async def desk_of(url: str, *, max_mailbox: int = 100, lease_seconds: float = 4.
     reception = Reception(inbox, Intake(inbox, 10_000), threads, RedisFeedback(redis, KEYS, threads), InsidersOnly())
     gateways = RedisGateways(redis, KEYS, lease_seconds=lease_seconds)
     rates = RedisRates(redis, KEYS, margin_seconds=0.0)
-    yield Desk(redis, inbox, RedisJobs(redis, KEYS, lanes=["discord"]), threads, reception, gateways, rates)
+    jobs = RedisJobs(redis, KEYS, lanes=["discord", *errands(["discord"])])
+    yield Desk(redis, inbox, jobs, threads, reception, gateways, rates)
     await fast.aclose()
     await redis.aclose()
 

@@ -35,6 +35,7 @@ from storage.feedback import RedisFeedback
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
+from storage.lanes import errands
 from storage.rates import RedisRates
 from storage.threads import RedisThreads
 from tests.servers.slack import ALICE, BOB, BOT_USER, GENERAL, MPIM, OTHER_BOT, RANDOM, SlackServer, dm_of
@@ -104,7 +105,9 @@ async def desk_of(url: str, *, max_mailbox: int = 100) -> AsyncIterator[Desk]:
     threads = RedisThreads(redis, KEYS)
     feedback = RedisFeedback(redis, KEYS, threads)
     reception = Reception(inbox, Intake(inbox, 10_000), threads, feedback, InsidersOnly())
-    yield Desk(inbox, RedisJobs(redis, KEYS, lanes=["slack"]), threads, reception, RedisRates(redis, KEYS))
+    yield Desk(
+        inbox, RedisJobs(redis, KEYS, lanes=["slack", *errands(["slack"])]), threads, reception, RedisRates(redis, KEYS)
+    )
     await fast.aclose()
     await redis.aclose()
 
