@@ -188,9 +188,13 @@ class Reception:
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
-        if command is Command.CONTINUE and await self._is_complete(conversation_id, press.target):
+        pending = await self._inbox.pending(conversation_id)
+        turns = [turn for turn in await self._transcript.turns(conversation_id) if turn.exchange == press.target]
+        if not turns and press.target not in {job.id for job in pending}:
+            return notices.NO_SUCH_ANSWER  # a sentence in its place would take away what people still read
+        if command is Command.CONTINUE and any(turn.ending is Ending.COMPLETE for turn in turns):
             return notices.NOTHING_TO_CONTINUE
-        waiting = (job.messages[0] for job in await self._inbox.pending(conversation_id))
+        waiting = (job.messages[0] for job in pending)
         is_asked = any((message.command, message.target) == (command, press.target) for message in waiting)
         # Whoever presses twice wants it once, and two presses may be under way at once.
         if is_asked or not await self._inbox.begin(f"{command}:{conversation_id}:{press.target}"):
@@ -210,10 +214,6 @@ class Reception:
             )
         )
         return "" if accepted.is_new else notices.ALREADY_ASKED
-
-    async def _is_complete(self, conversation_id: str, exchange: str) -> bool:
-        turns = await self._transcript.turns(conversation_id)
-        return any(turn.exchange == exchange and turn.ending is Ending.COMPLETE for turn in turns)
 
     async def stop(self, person: Person) -> bool:
         """The platform's own stop button. False when nothing was running."""

@@ -228,7 +228,8 @@ class TestButtons:
         await next_asked(desk)
         assert shown.original is not None
         own = discord.message(shown.original)
-        exchange = (await desk.inbox.conversation(ThreadId("discord", GUILD, GENERAL, f"private-{ALICE}"))) or ""
+        conversation = await desk.inbox.conversation(ThreadId("discord", GUILD, GENERAL, f"private-{ALICE}"))
+        exchange = (await desk.threads.turns(conversation or ""))[-1].exchange
         own.components = [button("again", exchange)]
         pressed = await discord.press(own.id, f"corral:again:{exchange}")
         again = await next_asked(desk)
