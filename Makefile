@@ -26,7 +26,7 @@ check: .venv/dev.stamp  ## Formatting, lint, types, import rules: the same as CI
 	@$(PY) -m mypy
 	@$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
-bench: .venv/dev.stamp  ## Measure, and write docs/benchmarks.md (ten minutes; ARGS=--long: 13)
+bench: .venv/dev.stamp  ## Measure, and write docs/benchmarks.md (eleven minutes; ARGS=--long: 14)
 	@$(PY) -m benchmarks --write $(ARGS)
 
 chaos: .venv/dev.stamp  ## Kill, stop and cut off what answers, and see that no question suffers
