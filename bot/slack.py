@@ -67,7 +67,6 @@ async def open_slack(
         people = People(api)
         stack.push_async_callback(people.aclose)
         replies = SlackReplies(api)
-        stack.push_async_callback(replies.aclose)
         history = SlackHistory(api, people.name_of)
         if role is Role.WORKER:
             yield Platform("slack", replies, history)

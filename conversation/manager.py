@@ -101,7 +101,7 @@ class Manager:
         delivery = Delivery(sink, self._queue, claim, draft, control, self._binder(claim.job.conversation_id))
         status = StatusLine(sink, claim.job, frank=self._manners.frank)
         if control.asked_for(StopReason.REMOVED):
-            return await self._take_away(delivery, status)
+            return await self._take_away(delivery, status, control)
         if claim.job.is_errand:
             return await run_errand(claim.job, self._threads, delivery, self._manners.system_prompt)
         status.say(notices.THINKING)
@@ -115,7 +115,7 @@ class Manager:
         delivery, status, control = answering.delivery, answering.status, answering.control
         outcome = await self._until_ended(answering, control)
         if outcome is StopReason.REMOVED:
-            return await self._take_away(delivery, status)
+            return await self._take_away(delivery, status, control)
         if isinstance(outcome, StopReason):
             if outcome is StopReason.DRAIN:
                 await delivery.save()
@@ -124,10 +124,11 @@ class Manager:
         answering.keep_old_answer(ending)
         await delivery.close(ending, notice, answering.offers(ending))
         if control.asked_for(StopReason.REMOVED):
-            return await self._take_away(delivery, status)
+            return await self._take_away(delivery, status, control)
         if control.reason in {StopReason.RESTART, StopReason.LOST}:
             return control.reason
-        await status.end()
+        if not await _end(status, control):
+            return control.reason or StopReason.DRAIN
         if delivery.barred is not None and isinstance(sink, TellsPrivately):
             await sink.tell(answering.claim.job, notices.could_not_show(delivery.barred.user_notice))
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
@@ -163,10 +164,11 @@ class Manager:
     def _binder(self, conversation_id: str) -> Bind:
         return lambda address: self._threads.bind(address, conversation_id)
 
-    async def _take_away(self, delivery: Delivery, status: StatusLine) -> Settlement:
+    async def _take_away(self, delivery: Delivery, status: StatusLine, control: Control) -> Settlement | StopReason:
         """Leave nothing of the answer to a question that was deleted."""
         await delivery.close(Ending.REMOVED, "")
-        await status.end()
+        if not await _end(status, control):
+            return control.reason or StopReason.DRAIN
         return Settlement(Ending.REMOVED)
 
     async def apologise(self, claim: Claim) -> None:
@@ -174,7 +176,7 @@ class Manager:
         sink = self._sinks[claim.job.lane]
         delivery = Delivery(sink, self._queue, claim, Draft.resume(claim.checkpoint), Control())
         await delivery.close(Ending.FAILED, notices.poisoned(claim.job.id))
-        await sink.status(claim.job, "")
+        await StatusLine(sink, claim.job).end()
 
     async def _until_ended(self, answering: _Answering, control: Control) -> tuple[Ending, str] | StopReason:
         """Generate and show until there is an ending, and what to say about it; or why there is none."""
@@ -258,6 +260,11 @@ _NOTHING = {
 _CAME_TO_NOTHING = frozenset({Ending.FAILED, Ending.STOPPED, Ending.CUT})
 # What these leave in the thread depends on how the question was fitted into the window.
 _NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
+
+
+async def _end(status: StatusLine, control: Control) -> bool:
+    """Take the status away, unless the job goes to another worker meanwhile."""
+    return await status.end(lambda: control.reason in {StopReason.LOST, StopReason.DRAIN})
 
 
 class _Answering:

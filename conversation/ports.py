@@ -324,7 +324,8 @@ class ReplySink(Protocol):
         """Take the message away. Safe to repeat."""
 
     async def status(self, job: Job, text: str) -> None:
-        """Show that something goes on before there is text ("" ends it). Best effort: never raises."""
+        """Show that something goes on before there is text: best effort, never raises. "" ends it: raises DeliveryError
+        when it may stand there still."""
 
 
 # What only some platforms can or need; a sink that can has these methods beside those of ReplySink.

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 from conversation import notices
-from conversation.errors import ModelOverloaded, ModelUnavailable
+from conversation.errors import (
+    DeliveryError,
+    ModelOverloaded,
+    ModelUnavailable,
+    Paced,
+    StoreUnavailable,
+    Unreachable,
+)
 from conversation.model import Job
 from conversation.ports import ReplySink
+from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
+# So long a platform that is away is waited for: until then the job is not settled, and whoever takes it over goes on.
+AWAY_SECONDS = 6 * 3600.0
 
 
 class StatusLine:
@@ -38,12 +52,29 @@ class StatusLine:
         """The model answers others first; `place` starts at 1."""
         self.say(notices.in_line(place))
 
-    async def end(self) -> None:
-        """Take the line away, after what is being said just now: in the other order that would stay."""
+    async def end(self, given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Take the line away, after what is being said just now: in the other order that would stay. Waits for a
+        platform that is away, or has no room; False when `given_up` says meanwhile that another is to do it."""
         self._text = ""
         if self._saying is not None:
             await asyncio.wait([self._saying])
-        await self._sink.status(self._job, "")
+        patient_until = time.monotonic() + AWAY_SECONDS
+        for wait in growing_waits(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS):
+            try:
+                await self._sink.status(self._job, "")
+            except (Paced, StoreUnavailable, Unreachable) as error:
+                log.warning("the status of job %s stands there still: %s", self._job.id, error)
+                if time.monotonic() > patient_until:
+                    break
+                if given_up():
+                    return False
+                await asyncio.sleep(min(max(wait, error.retry_after_seconds or 0.0), LONGEST_RETRY_SECONDS))
+            except DeliveryError as error:
+                log.info("there is no status of job %s to end: %s", self._job.id, error)
+                break
+            else:
+                break
+        return True
 
     async def _say(self) -> None:
         while self._text and self._text != self._said:

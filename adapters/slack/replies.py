@@ -31,10 +31,6 @@ class SlackReplies:
         self._streams = Streams(api, self._status.closed_by_stream)
         self._messages = Messages(api)
 
-    async def aclose(self) -> None:
-        """End what is still done beside the answers."""
-        await self._status.aclose()
-
     @property
     def edit_interval_seconds(self) -> float:
         """See ReplySink.edit_interval_seconds. Of streams and messages the shorter one: who comes too early is told."""

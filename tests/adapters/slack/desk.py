@@ -105,8 +105,4 @@ async def desk(slack: SlackServer, redis: Redis, **api: Any) -> AsyncIterator[De
     # No margin: the server counts calls as they come, and those of a test come at once.
     rates = RedisRates(redis, Keys(), margin_seconds=0.5)
     async with SlackApi(slack.bot_token, rates, base_url=slack.api_url, **api) as client:
-        replies = SlackReplies(client)
-        try:
-            yield Desk(slack, rates, client, replies)
-        finally:
-            await replies.aclose()
+        yield Desk(slack, rates, client, SlackReplies(client))

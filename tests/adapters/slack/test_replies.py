@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -558,15 +559,32 @@ async def test_a_status_that_cannot_be_shown_fails_nothing_and_is_not_tried_agai
     assert at_work.methods() == ["assistant.threads.setStatus", "agents.sessions.setStatus"]
 
 
-async def test_a_session_whose_end_failed_is_ended_later(at_work: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the thread would show "working" for ever."""
-    monkeypatch.setattr(status, "FIRST_RETRY_SECONDS", 0.01)
+@pytest.mark.parametrize("method", ["agents.sessions.setStatus", "assistant.threads.setStatus"])
+@pytest.mark.parametrize("how", [{"status": 503}, {"error": "ratelimited", "status": 429, "retry_after": 1}])
+async def test_an_end_that_did_not_get_through_can_be_told_again(
+    at_work: Desk, method: str, how: dict[str, Any]
+) -> None:
+    """Else the thread would show "working" for ever: whoever tells it hears that it did not get through."""
     job = await at_work.asked()
     await at_work.replies.status(job, "Thinking…")
-    at_work.slack.fail("agents.sessions.setStatus", status=503, times=2)
+    at_work.slack.fail(method, **how)
+    with pytest.raises(DeliveryError) as raised:
+        await at_work.replies.status(job, "")
+    await asyncio.sleep(raised.value.retry_after_seconds or 0.0)
     await at_work.replies.status(job, "")
-    session = at_work.slack.home.sessions[GENERAL, job.messages[0].message_id]
-    await until("the session is over", lambda: session["status"] == "active")
+    said = at_work.slack.statuses[job.messages[0].message_id]
+    assert said[-1] == ""
+    assert at_work.slack.home.sessions[GENERAL, job.messages[0].message_id]["status"] == "active"
+
+
+async def test_a_session_that_nobody_opened_is_waited_for_by_nobody(at_work: Desk) -> None:
+    """Where the minute's calls are used up there was none for opening it."""
+    job = await at_work.asked()
+    while (await at_work.rates.take(Use(limit_of(at_work.slack.team, "agents.sessions.setStatus")))).wait_seconds == 0:
+        pass
+    await at_work.replies.status(job, "Thinking…")
+    await at_work.replies.status(job, "")
+    assert at_work.slack.statuses[job.messages[0].message_id] == ["Thinking…", ""]
 
 
 async def test_a_slack_that_hangs_holds_no_status_for_long(at_work: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,3 +185,23 @@ async def test_an_answer_outlives_the_loss_of_the_socket(office: Office, slack: 
         again = await slack.mention(QUESTION)
         await office.settled()
     assert office.answer(again).body == office.expected()
+
+
+async def test_a_status_that_slack_does_not_take_away_at_once_is_told_until_it_does(
+    office: Office, slack: SlackServer
+) -> None:
+    """Though the worker that is to tell it ends meanwhile: the next one finds it as it finds an answer."""
+    slack.fail("chat.startStream", "unknown_method")
+    async with office.replica(drain_seconds=0.1):
+        ts = await slack.mention(QUESTION)
+        await office.begun(ts)
+        slack.fail("agents.sessions.setStatus", status=503, times=100)
+        slack.fail("assistant.threads.setStatus", status=503, times=100)
+        await until("the answer has ended", lambda: actions(office.answer(ts)) == [AGAIN, FEEDBACK, FEEDBACK])
+        assert await office.redis.zcard(office.keys.backlog()) == 1
+    slack.faults.mend()
+    assert slack.sessions[GENERAL, ts]["status"] == "processing"
+    async with office.replica():
+        await office.settled()
+    assert slack.sessions[GENERAL, ts]["status"] == "active"
+    assert len(office.model.requests) == 1
