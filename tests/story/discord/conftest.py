@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord import gateway, messages
-from adapters.discord.listener import HANDLED
+from adapters.discord import ephemeral, gateway, messages
+from adapters.discord.listener import HANDLED, DiscordListener
 from bot.roles import Role
 from bot.settings import Settings
 from conversation.model import ThreadId
@@ -41,6 +41,7 @@ SLOWLY = Behaviour(token_delay=0.1)
 
 STOP, CONTINUE, AGAIN, GOOD, BAD = "stop", "continue", "again", "good", "bad"
 WHOLE = [AGAIN, GOOD, BAD]  # what can be pressed below an answer that came to its end
+_DEFAULTS = DiscordListener.__init__.__kwdefaults__ or {}
 
 
 @dataclass
@@ -145,7 +146,8 @@ class Office:
     def untidy(self) -> list[str]:
         """Whatever nobody should find after the last ending: half messages, pings, calls too many. Where we may not
         write any more nothing can be tidied."""
-        places = [place.id for place in self.discord.home.channels.values() if not (place.locked or place.denied)]
+        home = self.discord.home
+        places = [place.id for place in home.channels.values() if home.sees(place) and not place.locked]
         messages = [message for place in places for message in self.discord.bot_messages(place)]
         messages += self.discord.ephemerals
         left = [f"can still be stopped: {one.id}" for one in messages if STOP in actions(one)]
@@ -189,7 +191,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer of a second grows several times, and what was heard is known at once. Not in a process of its own."""
     monkeypatch.setattr(messages, "PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(messages, "STEADY_PAUSE_SECONDS", 0.3)
+    monkeypatch.setattr(ephemeral, "PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(gateway, "KEEP_SECONDS", 0.05)
+    monkeypatch.setattr(DiscordListener.__init__, "__kwdefaults__", {**_DEFAULTS, "identify_seconds": 0.2})
 
 
 @pytest.fixture
