@@ -106,10 +106,13 @@ class Manager:
             return await run_errand(claim.job, self._threads, delivery, self._manners.system_prompt)
         status.say(notices.THINKING)
         try:
-            answering = await control.run(self._begin(claim, draft, delivery, status, control))
-        except CalledBack:  # it is, at once, in `_answer` too
-            answering = await self._begin(claim, draft, delivery, status, control, reads=False)
-        return await self._answer(answering, sink)
+            try:
+                answering = await control.run(self._begin(claim, draft, delivery, status, control))
+            except CalledBack:  # it is, at once, in `_answer` too
+                answering = await self._begin(claim, draft, delivery, status, control, reads=False)
+            return await self._answer(answering, sink)
+        finally:
+            status.leave()
 
     async def _answer(self, answering: _Answering, sink: ReplySink) -> Settlement | StopReason:
         delivery, status, control = answering.delivery, answering.status, answering.control
@@ -318,7 +321,7 @@ class _Answering:
                 self.draft,
                 manners.sampling,
                 patience=manners.patience,
-                on_piece=self.delivery.grow,
+                on_piece=self._grow,
                 on_wait=self.status.waits_for_model,
             )
 
@@ -335,6 +338,10 @@ class _Answering:
             self.control.has_slot = True
             self.status.say(notices.THINKING)
             yield
+
+    def _grow(self) -> None:
+        self.status.text_comes()
+        self.delivery.grow()
 
     def keep_old_answer(self, ending: Ending) -> None:
         """An answer that was to be made anew and came to nothing stays what it was."""

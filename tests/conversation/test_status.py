@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from conversation import notices
+import pytest
+
+from conversation import notices, status
 from conversation.errors import ModelOverloaded, ModelUnavailable
 from conversation.model import InboundMessage, Job, ThreadId
 from conversation.status import StatusLine
@@ -67,3 +69,24 @@ async def test_nothing_is_said_twice_in_a_row() -> None:
     await until("the other is said", lambda: len(platform.statuses) == 2)
     await line.end()
     assert platform.statuses == [notices.MODEL_STARTING, notices.MODEL_BUSY, ""]
+
+
+async def test_who_waits_for_long_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Platforms drop a status after a while; one that is about to change is not said again, nor after the end."""
+    monkeypatch.setattr(status, "REMIND_SECONDS", 0.01)
+    platform = RecordingPlatform()
+    line = StatusLine(platform, JOB)
+    line.waits_in_line(3)
+    await until("it is said three times", lambda: platform.statuses.count(notices.in_line(3)) >= 3)
+    line.say(notices.THINKING)
+    await until("that is over", lambda: platform.statuses[-1] == notices.THINKING)
+    line.waits_in_line(1)
+    await until("it is said", lambda: platform.statuses[-1] == notices.in_line(1))
+    line.text_comes()
+    said = len(platform.statuses)
+    await asyncio.sleep(0.05)
+    assert len(platform.statuses) <= said + 1  # one may have been under way
+    await line.end()
+    assert platform.statuses[-1] == ""
+    assert platform.statuses.count(notices.THINKING) == 1
+    assert asyncio.all_tasks() == {asyncio.current_task()}
