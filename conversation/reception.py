@@ -26,6 +26,13 @@ _SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _FORGET
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
+def is_sign(said: str, *, mentioned: bool) -> bool:
+    """Whether this is said to the service and is no part of a conversation; `said` is without the mention of us, and
+    nothing but that mention is a sign too."""
+    word = said.strip().lower()
+    return word in STOP_WORDS or (mentioned and (word in _SIGNS or not word))
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who writes or presses, and where."""
@@ -253,7 +260,7 @@ class Reception:
         return received if isinstance(received, Accepted) else None
 
     async def _tell(self, message: InboundMessage, sentence: str) -> Accepted:
-        """Answer with a sentence of ours, in the answer's own place and order."""
+        """Answer with a sentence of ours, in the answer's own place."""
         return await self._inbox.accept(replace(message, command=Command.TELL, text=sentence, above=()))
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from adapters.slack.api import Refusal, SlackApi
 from adapters.slack.destination import question_ts
-from adapters.slack.mrkdwn import mentions, plain
+from adapters.slack.mrkdwn import mentions, plain, without_mention
 from adapters.slack.threads import replies, top_level
 from conversation.earlier import Unread, read_earlier
 from conversation.errors import Unwritable
 from conversation.model import InboundMessage, Job, Role, Turn
 from conversation.ports import Earlier, History
+from conversation.reception import is_sign
 
 Names = Callable[[str], Awaitable[str]]
 
@@ -95,7 +96,9 @@ class SlackHistory:
         me = await self._api.me()
         async for message in messages:
             is_ours = message.get("user") == me.user or (me.bot and message.get("bot_id") == me.bot)
-            if message.get("subtype") in _SAID and _text(message).strip() and (with_ours or not is_ours):
+            if message.get("subtype") not in _SAID or (is_ours and not with_ours):
+                continue
+            if (text := _text(message)).strip() and not _is_sign(text, me.user):
                 yield message
 
     async def _turn(self, message: dict[str, Any]) -> Turn:
@@ -114,6 +117,10 @@ class SlackHistory:
             author_name=str(name),
             message_ids=(ts,),
         )
+
+
+def _is_sign(text: str, us: str) -> bool:
+    return is_sign(plain(without_mention(text, us), {}), mentioned=us in mentions(text))
 
 
 def _ts(message: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -183,3 +184,19 @@ async def test_without_its_scope_a_link_is_not_read(redis_client: Redis) -> None
         ts = await slack.say("there", channel=RANDOM, user=BOB)
         assert await look(at_work, await asked(at_work, f"link:{RANDOM}:{ts}")) == ([], NOT_ALLOWED)
         assert slack.calls_of("conversations.info")[0].error == "missing_scope"
+
+
+@pytest.mark.parametrize("entry", ["thread", "channel"])
+async def test_what_was_said_to_us_as_a_sign_is_no_part_of_the_conversation(at_work: Desk, entry: str) -> None:
+    """Nor what we said to it, nor a mention alone; people who talk about such words are read."""
+    slack = at_work.slack
+    root = await slack.say("the build hangs")
+    where: dict[str, Any] = {"thread_ts": root} if entry == "thread" else {}
+    for sign in ("quiet", "Help!", "forget", "back", ""):
+        await slack.mention(sign, **where)
+    await slack.say("stop", **where)
+    await slack.say("help!", user=BOB, **where)
+    await slack.say("quiet, he is thinking", user=BOB, **where)
+    job = await asked(at_work, f"thread:{root}" if entry == "thread" else "channel", **where)
+    said = [text for _, text in await read(at_work, job)]
+    assert said == ["the build hangs", "help!", "quiet, he is thinking"]
