@@ -51,6 +51,7 @@ class House:
     threads: RedisThreads
     screen: RedisScreen
     model: ConfiguredModel
+    infiller: ConfiguredModel | None  # a second model, for `fill`
     keys: Keys
 
 
@@ -61,7 +62,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     keys = Keys(content_seconds=settings.content_days * DAY_SECONDS)
     async with _store_url(settings) as url:
         redis, fast = open_redis(url), open_redis(url, fast=True)
-        model = ConfiguredModel(settings)
+        model, second = ConfiguredModel(settings), settings.of_infilling()
+        infiller = ConfiguredModel(second, infilling=True) if second is not None else None
         try:
             await check_schema(redis, keys)
             inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
@@ -76,10 +78,13 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
                 threads=threads,
                 screen=RedisScreen(redis, keys),
                 model=model,
+                infiller=infiller,
                 keys=keys,
             )
         finally:
             await model.close()
+            if infiller is not None:
+                await infiller.close()
             await fast.aclose()
             await redis.aclose()
 
@@ -133,7 +138,7 @@ def build_worker(
         queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
         return Worker(
             queue,
-            Manager(house.threads, queue, house.model, sinks, manners, slots, histories),
+            Manager(house.threads, queue, house.model, sinks, manners, slots, histories, house.infiller),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,

@@ -16,7 +16,9 @@ from hashlib import sha256
 
 from conversation import notices, offers
 from conversation.above import read_above
-from conversation.budget import Fitted, Window, fit
+from conversation.asking import Dialog
+from conversation.budget import Window, fit
+from conversation.coding import Asked, ask_code
 from conversation.control import CalledBack, Control
 from conversation.delivery import Bind, Delivery, begun_anew
 from conversation.errands import run_errand
@@ -32,11 +34,15 @@ from conversation.model import (
     Provenance,
     Role,
     Settlement,
+    Skill,
     StopReason,
     Turn,
 )
 from conversation.ports import History, JobQueue, ModelSlots, ReplySink, Sampling, TellsPrivately, ThreadStore
+from conversation.prompts.models import check_infills
 from conversation.question import Question, place
+from conversation.shape import Shape
+from conversation.skills import card_of
 from conversation.status import StatusLine
 
 log = logging.getLogger(__name__)
@@ -81,8 +87,9 @@ class Manager:
         manners: Manners,
         slots: ModelSlots,
         histories: Mapping[str, History] | None = None,
+        infiller: ModelSource | None = None,
     ) -> None:
-        self._histories = histories or {}
+        self._histories, self._infiller = histories or {}, infiller
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
         self._slots = slots
         self._known: LanguageModel | None = None  # as it was when it last was ready
@@ -125,6 +132,7 @@ class Manager:
             return outcome
         ending, notice = outcome
         answering.keep_old_answer(ending)
+        answering.draft.ended = True
         await delivery.close(ending, notice, answering.offers(ending))
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status, control)
@@ -153,9 +161,10 @@ class Manager:
         history = self._histories.get(job.lane) if reads else None
         above = await read_above(job, thread, self._threads, history, delivery.save)
         question = place(job, above.thread)
+        draft.shape = question.shape
         if question.continued is not None and not draft.text:
-            delivery.begin_at(len(question.continued.text.lstrip()))
-            draft.text, draft.ids_known = question.continued.text, False
+            draft.text, draft.ids_known = question.continued.said, False
+            delivery.begin_at(len(draft.visible))
         elif question.is_empty:
             draft.text = ""  # the answer that was to go on has been forgotten meanwhile
         if job.messages[0].command is Command.AGAIN:
@@ -206,30 +215,44 @@ class Manager:
             # Not awaited itself: that would take a cancellation of ours for its own.
             await asyncio.wait({showing})
 
-    async def model(self, on_wait: OnWait) -> LanguageModel:
-        """The model. Raises ModelAway when it cannot be reached for a while: another worker may reach it, and this
-        one asks again after a pause."""
+    async def model(self, on_wait: OnWait, skill: Skill) -> LanguageModel:
+        """The model for this skill. Raises ModelAway when it cannot be reached for a while: another worker may reach
+        it, and this one asks again after a pause; UnsupportedModel when there is none that can fill a hole."""
         try:
-            self._known = await patiently(self._models.ready, Patience(MODEL_AWAY_SECONDS), on_wait)
+            self._known = model = await patiently(self._models.ready, Patience(MODEL_AWAY_SECONDS), on_wait)
         except ModelUnavailable as error:
             self._known = None
             raise ModelAway(error) from error
-        return self._known
+        if skill is not Skill.FILL or model.card.is_demo or model.fills:
+            return model
+        if self._infiller is None:
+            check_infills(model.card.model_id)
+        else:
+            try:
+                model = await patiently(self._infiller.ready, Patience(MODEL_AWAY_SECONDS), on_wait)
+            except ModelUnavailable as error:
+                raise ModelAway(error) from error
+        return model
 
     async def free_slots(self) -> int:
         """How many answers the model could begin now; 0 before it was ready once. Raises StoreUnavailable."""
         model = self._known
         return await self._slots.free(model.server, model.card.slots) if model is not None else 0
 
-    async def fitted(self, question: Question, model: LanguageModel, partial: str) -> Fitted:
-        """The thread and the question cut to what the model's window holds beside the reply."""
+    async def asked(self, question: Question, model: LanguageModel, said: str) -> Asked:
+        """What to ask: the thread and the question, cut to what the model's window holds beside the reply. A question
+        that works on code itself sees nothing of its thread."""
         budget = model.card.context_tokens - self._manners.sampling.max_new_tokens - MARGIN_TOKENS
         if model.card.prompt_tokens is not None:
             budget = min(budget, model.card.prompt_tokens - MARGIN_TOKENS)
         window = Window(model.card.context_tokens, budget)
         if question.continued is not None:
             # A new reply's allowance, but what was said before takes its place in the window.
-            budget -= await model.format.count(Message(Role.ASSISTANT, partial))
+            budget -= await model.format.count(Message(Role.ASSISTANT, said))
+        turn = question.of_code
+        if turn is not None:
+            in_words = turn.skill is Skill.FILL and not model.fills
+            return await ask_code(turn, model.format, budget, in_words=in_words)
         thread, fingerprint = question.thread, model.format.fingerprint
         counts = await self._threads.counts(thread.conversation_id, fingerprint)
         fitted = await fit(
@@ -237,7 +260,14 @@ class Manager:
         )
         if fitted.new_counts:
             await self._threads.save_counts(thread.conversation_id, fingerprint, fitted.new_counts)
-        return fitted
+        return Asked(
+            Dialog(model.format, fitted.messages, question.shape.opening),
+            fitted.prompt,
+            fitted.question_texts,
+            fitted.cut,
+            fitted.earlier_dropped,
+            fitted.clipped_lines,
+        )
 
     def asks_first(self, lane: str, age_seconds: float) -> bool:
         """Whether a question of this age is answered only when its person still wants that."""
@@ -289,7 +319,7 @@ class _Answering:
         self.status, self.control = status, control
         self.storable = True
         self._asks_first = False
-        self._fitted: Fitted | None = None
+        self._asked: Asked | None = None
         self._model: LanguageModel | None = None
 
     async def run(self) -> Ending:
@@ -303,12 +333,12 @@ class _Answering:
             self._asks_first = True
             return Ending.COMPLETE
         self.status.say(notices.THINKING)
-        self._model = model = await self.manager.model(self.status.waits_for_model)
-        partial = self.question.continued.text if self.question.continued else ""
+        self._model = model = await self.manager.model(self.status.waits_for_model, self.question.skill)
+        said = self.question.continued.said if self.question.continued else ""
         manners = self.manager.manners
         # Waiting here too: where the server counts the tokens, it may have gone since it was first asked.
-        self._fitted = await patiently(
-            lambda: self.manager.fitted(self.question, model, partial), manners.patience, self.status.waits_for_model
+        self._asked = asked = await patiently(
+            lambda: self.manager.asked(self.question, model, said), manners.patience, self.status.waits_for_model
         )
         if stored.ending is not None:
             return stored.ending  # whoever had the job before was about to show just this
@@ -316,10 +346,10 @@ class _Answering:
             self.delivery.grow()  # a message left half-written is brought up to date before the model is back
         async with self._slot(model):
             return await generate(
-                model,
-                self._fitted.messages,
+                model.generator,
+                asked.asking,
                 self.draft,
-                manners.sampling,
+                self._sampling,
                 patience=manners.patience,
                 on_piece=self._grow,
                 on_wait=self.status.waits_for_model,
@@ -347,12 +377,12 @@ class _Answering:
         """An answer that was to be made anew and came to nothing stays what it was."""
         old = self.question.old_answer
         if old is not None and ending in _CAME_TO_NOTHING and not self.draft.visible:
-            self.draft.text = old.text
+            self.draft.text = old.said
 
     @property
     def _is_kept(self) -> bool:
         old = self.question.old_answer
-        return old is not None and self.question.continued is None and self.draft.text == old.text
+        return old is not None and self.question.continued is None and self.draft.text == old.said
 
     def _is_old(self) -> bool:
         """Whether the question waited so long that its person may not want an answer any more."""
@@ -365,7 +395,11 @@ class _Answering:
 
     @property
     def cut(self) -> int:
-        return self._fitted.cut if self._fitted else 0
+        return self._asked.cut if self._asked else 0
+
+    @property
+    def _sampling(self) -> Sampling:
+        return card_of(self.question.skill).sampling(self.manager.manners.sampling)
 
     def notice(self, ending: Ending) -> str:
         """What the person is told below the answer."""
@@ -376,10 +410,10 @@ class _Answering:
         said = [notices.of_ending(ending), self.about_above]
         if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
             said.append(notices.NOTHING_SAID)
-        if self._fitted and self._fitted.earlier_dropped:
+        if self._asked and self._asked.earlier_dropped:
             said.append(notices.EARLIER_DROPPED)
-        if self._fitted and self._fitted.clipped_lines:
-            said.append(notices.clipped(self._fitted.clipped_lines))
+        if self._asked and self._asked.clipped_lines:
+            said.append(notices.clipped(self._asked.clipped_lines))
         return "\n".join(sentence for sentence in said if sentence)
 
     def offers(self, ending: Ending) -> tuple[Offer, ...]:
@@ -402,17 +436,20 @@ class _Answering:
             return ()
         if self.question.continued is not None:
             shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
-            return (replace(self.question.continued, text=self.draft.text, ending=ending, message_ids=shown),)
+            text, code = self._answer
+            return (replace(self.question.continued, text=text, code=code, ending=ending, message_ids=shown),)
         asked = self.question.asked
-        texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in asked)
+        texts = self._asked.texts if self._asked else tuple(turn.text for turn in asked)
         turns = [replace(turn, text=text) for turn, text in zip(asked, texts, strict=True)]
         if self.draft.visible and asked:
             old = self.question.old_answer
+            text, code = self._answer
             answer = Turn(
                 id=f"{asked[-1].exchange}:answer",
                 exchange=asked[-1].exchange,
                 role=Role.ASSISTANT,
-                text=self.draft.text,
+                text=text,
+                code=code,
                 at=time.time(),
                 message_ids=self.delivery.message_ids,
                 ending=ending,
@@ -422,13 +459,19 @@ class _Answering:
         return tuple(turns)
 
     @property
+    def _answer(self) -> tuple[str, str]:
+        """The answer as its turn's `text` and `code`: raw, and where that is not all that people see, both."""
+        draft = self.draft
+        return (draft.text, "") if draft.shape == Shape() else (draft.visible, draft.text)
+
+    @property
     def _provenance(self) -> Provenance | None:
-        if self._fitted is None or self._model is None:
+        if self._asked is None or self._model is None:
             return None
-        sampling = self.manager.manners.sampling
+        sampling = self._sampling
         return Provenance(
             model_id=self._model.card.model_id,
-            prompt_sha256=sha256(self._fitted.prompt.text.encode()).hexdigest(),
+            prompt_sha256=sha256(self._asked.prompt.text.encode()).hexdigest(),
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_new_tokens=sampling.max_new_tokens,

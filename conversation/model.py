@@ -63,6 +63,19 @@ class Command(StrEnum):
         return self not in {Command.ASK, Command.CONTINUE, Command.AGAIN}
 
 
+class Skill(StrEnum):
+    """What a person wants done; `conversation/skills` tells of each how it is asked and shown."""
+
+    ASK = "ask"
+    CODE = "code"  # a snippet
+    COMPLETE = "complete"  # code that ends too early goes on
+    FILL = "fill"  # a hole in code is filled
+    EXPLAIN = "explain"
+    REVIEW = "review"
+    FIX = "fix"
+    TEST = "test"
+
+
 class Action(StrEnum):
     """What a person can press below an answer."""
 
@@ -116,7 +129,15 @@ class Turn:
     ending: Ending | None = None  # of an assistant's turn
     provenance: Provenance | None = None  # of an assistant's turn
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
+    skill: Skill = Skill.ASK  # of a person's turn
+    language: str = ""  # the tag of its code block; "" when nobody said it
+    code: str = ""  # what a skill works on as it is, and of its answer what the model said; `text` is for people
     seq: int = 0  # its place in the thread, starts at 1; given by the store
+
+    @property
+    def said(self) -> str:
+        """Of an answer: exactly what the model said."""
+        return self.code or self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +163,9 @@ class InboundMessage:
     sent_at: float  # seconds since 1970
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
     command: Command = Command.ASK
+    skill: Skill = Skill.ASK
+    language: str = ""  # `Turn.language`
+    code: str = ""  # `Turn.code`
     target: str = ""  # what a command is about: an exchange, or the id of a message
     shown_in: tuple[str, ...] = ()  # our messages whose place the answer may take
     above: tuple[str, ...] = ()  # where people's earlier messages stand that belong to it, in the platform's terms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation.model import Action, Ending
+from conversation.model import Action, Ending, Skill
 
 EARLIER_DROPPED = "This thread has grown long: its earlier part is no longer seen by the model."
 NOTHING_TO_CONTINUE = "There is no answer here to go on with."
@@ -85,3 +85,23 @@ def asked_long_ago(seconds: float) -> str:
 def could_not_show(reason: str) -> str:
     """Told privately when the answer has no place any more."""
     return f"I could not answer your question where you asked it: {reason}"
+
+
+def give_code(skill: Skill) -> str:
+    """A skill that works on code was given none."""
+    return f"Give me the code to {skill}: paste it, attach it as a file, or use the command on a message that has it."
+
+
+def say_what(skill: Skill) -> str:
+    """A skill was not told what to do."""
+    return f"Tell me what the {skill} is to do, like this: `python read a CSV file`."
+
+
+def one_piece_of_code(skill: Skill) -> str:
+    """A skill was given several files."""
+    return f"I can {skill} one piece of code at a time. Please send just that."
+
+
+def mark_the_hole(mark: str) -> str:
+    """Code to be filled has no hole, or several."""
+    return f"Mark the one place that I am to fill with `{mark}`."

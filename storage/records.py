@@ -16,6 +16,7 @@ from conversation.model import (
     Role,
     Segment,
     SegmentState,
+    Skill,
     ThreadId,
     Turn,
 )
@@ -37,6 +38,7 @@ def load_turn(data: bytes, seq: int) -> Turn:
     record: dict[str, Any] = orjson.loads(data)
     record["role"] = Role(record["role"])
     record["ending"] = Ending(record["ending"]) if record["ending"] else None
+    record["skill"] = Skill(record.get("skill", Skill.ASK))
     record["message_ids"] = tuple(record["message_ids"])
     if record.get("provenance"):
         record["provenance"] = Provenance(**record["provenance"])
@@ -59,6 +61,7 @@ def load_message(data: bytes) -> InboundMessage:
     del record["key"]
     record["address"] = ThreadId.parse(record["address"])
     record["command"] = Command(record["command"])
+    record["skill"] = Skill(record.get("skill", Skill.ASK))
     for name in ("dedupe_keys", "shown_in", "above"):
         record[name] = tuple(record.get(name, ()))
     return InboundMessage(**record)
