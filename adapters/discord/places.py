@@ -17,7 +17,7 @@ from conversation.model import Job, ThreadId
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
 _SNOWFLAKE = re.compile(r"\d{15,20}")
-MAX_TITLE = 100
+MAX_TITLE, UNTITLED = 100, "Question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def thread_address(job: Job) -> ThreadId:
 
 def thread_title(job: Job) -> str:
     """What that thread is called; a name has 1 to 100 characters."""
-    return " ".join(job.messages[0].reply_to.get("title", "").split())[:MAX_TITLE] or "Question"
+    return " ".join(job.messages[0].reply_to.get("title", "").split())[:MAX_TITLE] or UNTITLED
 
 
 def asked_in(job: Job) -> str:

@@ -11,8 +11,16 @@ from typing import Final
 
 from adapters.discord.api import DiscordApi
 from adapters.discord.limits import threads_in
-from adapters.discord.places import thread_address, thread_title
-from adapters.discord.refusals import MISSING_ACCESS, NO_PERMISSION, THREAD_EXISTS, UNKNOWN_MESSAGE, Barred, Refusal
+from adapters.discord.places import UNTITLED, thread_address, thread_title
+from adapters.discord.refusals import (
+    INVALID_FORM,
+    MISSING_ACCESS,
+    NO_PERMISSION,
+    THREAD_EXISTS,
+    UNKNOWN_MESSAGE,
+    Barred,
+    Refusal,
+)
 from conversation.model import Job
 from conversation.recent import Recent
 
@@ -58,15 +66,14 @@ class Threads:
             self._open[root] = None
 
     async def _make(self, job: Job) -> None:
-        address, name = thread_address(job), thread_title(job)
-        parent, root = address.channel, address.thread
         try:
-            await self._api.ask(
-                threads_in(parent),
-                lambda http: http.start_thread_with_message(
-                    parent, root, name=name, auto_archive_duration=ARCHIVE_MINUTES
-                ),
-            )
+            try:
+                await self._start(job, thread_title(job))
+            except Refusal as error:
+                if error.code != INVALID_FORM:
+                    raise
+                # Some servers take no name with words that Discord does not like; what is asked is no matter to us.
+                await self._start(job, UNTITLED)
         except Refusal as error:
             if error.code == UNKNOWN_MESSAGE:
                 raise Barred("thread", error.code, user_notice=_GONE) from error
@@ -76,3 +83,10 @@ class Threads:
             if error.code in {MISSING_ACCESS, NO_PERMISSION}:
                 raise Barred("thread", error.code, user_notice=_NO_THREADS) from error
             raise
+
+    async def _start(self, job: Job, name: str) -> None:
+        parent, root = thread_address(job).channel, thread_address(job).thread
+        await self._api.ask(
+            threads_in(parent),
+            lambda http: http.start_thread_with_message(parent, root, name=name, auto_archive_duration=ARCHIVE_MINUTES),
+        )
