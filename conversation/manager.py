@@ -27,6 +27,7 @@ from conversation.model import (
     Claim,
     Command,
     Ending,
+    Job,
     Message,
     Offer,
     Provenance,
@@ -35,7 +36,16 @@ from conversation.model import (
     StopReason,
     Turn,
 )
-from conversation.ports import History, JobQueue, ModelSlots, ReplySink, Sampling, TellsPrivately, ThreadStore
+from conversation.ports import (
+    History,
+    JobQueue,
+    ModelSlots,
+    ReplySink,
+    Sampling,
+    TakesFiles,
+    TellsPrivately,
+    ThreadStore,
+)
 from conversation.question import Question, place
 from conversation.status import StatusLine
 
@@ -158,11 +168,19 @@ class Manager:
             draft.text, draft.ids_known = question.continued.text, False
         elif question.is_empty:
             draft.text = ""  # the answer that was to go on has been forgotten meanwhile
+        if question.continued is not None and (last := self._last_message(job, question.continued)):
+            delivery.follow(last, question.continued.text.lstrip(), question.continued.last_start)
         if job.messages[0].command is Command.AGAIN:
             shown = question.old_answer.message_ids if question.old_answer is not None else ()
             # The offer that was pressed comes last: a longer answer takes its place, a shorter one takes it away.
             delivery.begin_in(tuple(dict.fromkeys((*shown, *job.messages[0].shown_in))))
         return _Answering(self, claim, question, draft, delivery, status, control, above.notice)
+
+    def _last_message(self, job: Job, answer: Turn) -> str:
+        """The last message that shows an answer's text; "" where there is none."""
+        sink = self._sinks[job.lane]
+        texts = [one for one in answer.message_ids if not (isinstance(sink, TakesFiles) and sink.is_file(one))]
+        return texts[-1] if texts else ""
 
     def _binder(self, conversation_id: str) -> Bind:
         return lambda address: self._threads.bind(address, conversation_id)
@@ -402,7 +420,8 @@ class _Answering:
             return ()
         if self.question.continued is not None:
             shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
-            return (replace(self.question.continued, text=self.draft.text, ending=ending, message_ids=shown),)
+            answer = replace(self.question.continued, text=self.draft.text, ending=ending, message_ids=shown)
+            return (replace(answer, last_start=self.delivery.last_start),)
         asked = self.question.asked
         texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in asked)
         turns = [replace(turn, text=text) for turn, text in zip(asked, texts, strict=True)]
@@ -415,6 +434,7 @@ class _Answering:
                 text=self.draft.text,
                 at=time.time(),
                 message_ids=self.delivery.message_ids,
+                last_start=self.delivery.last_start,
                 ending=ending,
                 provenance=self._provenance,
             )
