@@ -181,8 +181,7 @@ class Delivery:
 
         Waits for a store that is away, however long, and for room within the platform's limits: without its end a text
         would stand there half-written, though the answer is stored as whole later. Waits for a platform that is away,
-        for hours. Gives up on one that keeps refusing, with a log line; `barred` says when it will never take it.
-        Raises LeaseLost.
+        for hours. Gives up on one that keeps refusing, with a log line; `barred` says so, and why. Raises LeaseLost.
         """
         self._ending, self._notice, self._offers = ending, notice, tuple(offers)
         pause_seconds = FIRST_RETRY_SECONDS
@@ -208,6 +207,7 @@ class Delivery:
                 refusals += not isinstance(error, Unreachable)
                 if refusals == FINAL_TRIES or time.monotonic() > patient_until:
                     log.error("answer of job %s could not be shown: %s", self._job.id, error)
+                    self.barred = Unwritable(str(error), user_notice=error.user_notice)
                     return
                 log.warning("answer of job %s is not shown yet: %s", self._job.id, error)
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
