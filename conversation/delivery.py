@@ -19,7 +19,17 @@ from conversation.fencing import write_until
 from conversation.generation import Draft
 from conversation.model import Checkpoint, Claim, Ending, Offer, Segment, SegmentState, StopReason, ThreadId
 from conversation.offers import while_running
-from conversation.ports import Attachment, Content, FillsUp, JobQueue, OpensPlaces, ReplySink, TakesFiles, Written
+from conversation.ports import (
+    Attachment,
+    ClosesPlaces,
+    Content,
+    FillsUp,
+    JobQueue,
+    OpensPlaces,
+    ReplySink,
+    TakesFiles,
+    Written,
+)
 from conversation.splitting import Part, long_blocks, split
 
 log = logging.getLogger(__name__)
@@ -191,6 +201,8 @@ class Delivery:
             try:
                 used = 0 if ending is Ending.REMOVED else await self._write(ending, notice)
                 await self._take_away(used)
+                if ending is Ending.REMOVED and isinstance(self._sink, ClosesPlaces):
+                    await self._sink.close_place(self._job)
                 break
             except _Void:
                 return

@@ -20,7 +20,7 @@ from conversation.budget import Fitted, Window, fit
 from conversation.control import CalledBack, Control
 from conversation.delivery import Bind, Delivery, begun_anew
 from conversation.errands import run_errand
-from conversation.errors import ModelError, ModelUnavailable, PromptError
+from conversation.errors import ModelError, ModelUnavailable, PromptError, QuestionGone
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
@@ -136,7 +136,7 @@ class Manager:
         ending, notice = outcome
         answering.keep_old_answer(ending)
         await delivery.close(ending, notice, answering.offers(ending))
-        if control.asked_for(StopReason.REMOVED):
+        if control.asked_for(StopReason.REMOVED) or isinstance(delivery.barred, QuestionGone):
             return await self._take_away(delivery, status, control)
         if control.reason in {StopReason.RESTART, StopReason.LOST}:
             return control.reason

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from adapters.discord.channels import PLATFORM
 from adapters.discord.payloads import milliseconds_of, snowflake_at
-from conversation.model import Job, ThreadId
+from conversation.model import Command, Job, ThreadId
 
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
@@ -49,6 +49,15 @@ def thread_address(job: Job) -> ThreadId:
     """Where the thread of this job's question is: it has the id of the message that it is opened from."""
     message = job.messages[0]
     return ThreadId(PLATFORM, message.address.tenant, message.reply_to["channel"], message.reply_to["from"])
+
+
+def asked_in_root(job: Job) -> str | None:
+    """The id of the message that the job's thread is or was opened from, when that is the question itself (for a
+    removal: the question that was deleted), and not what it is about."""
+    message = job.messages[0]
+    if message.command is Command.REMOVE:
+        return message.target if message.target == message.address.thread else None
+    return message.message_id if message.reply_to.get("from") == message.message_id else None
 
 
 def thread_title(job: Job) -> str:
