@@ -19,7 +19,17 @@ from conversation.fencing import write_until
 from conversation.generation import Draft
 from conversation.model import Checkpoint, Claim, Ending, Offer, Segment, SegmentState, StopReason, ThreadId
 from conversation.offers import while_running
-from conversation.ports import Attachment, Content, FillsUp, JobQueue, OpensPlaces, ReplySink, TakesFiles, Written
+from conversation.ports import (
+    Attachment,
+    ClosesPlaces,
+    Content,
+    FillsUp,
+    JobQueue,
+    OpensPlaces,
+    ReplySink,
+    TakesFiles,
+    Written,
+)
 from conversation.splitting import Part, long_blocks, split
 
 log = logging.getLogger(__name__)
@@ -34,7 +44,7 @@ LONGEST_GROWING_RETRY_SECONDS = 8.0
 AWAY_SECONDS = 6 * 3600.0
 # Longer code is shown in several messages; as a file it is one again.
 MAX_FILES = 4
-FILE_TRIES = 3
+EXTRA_TRIES = 3
 _FILE = "file"
 # A file of the text that was there before: it goes when the new text is there.
 _OLD_FILE = "old file"
@@ -78,11 +88,20 @@ class Delivery:
         self._ending: Ending | None = None
         self._notice = ""
         self._offers: tuple[Offer, ...] = ()
+        self._before: tuple[Segment, str] | None = None  # what the answer goes on with, and its text
         self.barred: Unwritable | None = None  # why nothing can be shown here any more
 
     def begin_at(self, origin: int) -> None:
         """Leave out the first `origin` characters, which an older message shows already."""
         self._origin = origin
+
+    def follow(self, message_id: str, text: str, start: int) -> None:
+        """The answer goes on with one whose last message shows `text` from `start` on, and a button that has done its
+        work when there is more text."""
+        sink = self._sink
+        parts = split(text, sink.message_limit, start, in_bytes=sink.limit_in_bytes)
+        if len(parts) == 1:
+            self._before = (Segment(f"{self._job.id}:before", start, SegmentState.CLOSED, message_id), parts[0].text)
 
     def begin_in(self, message_ids: Sequence[str]) -> None:
         """Show the answer in these messages of ours, which show something else now; unless it has begun already."""
@@ -114,6 +133,11 @@ class Delivery:
         """The platform's messages so far."""
         segments = (*self._segments, *self._files)
         return tuple(segment.message_id for segment in segments if segment.message_id is not None)
+
+    @property
+    def last_start(self) -> int:
+        """The last message shows the answer's visible text from this character on."""
+        return self._segments[-1].start if self._segments else self._origin
 
     async def run(self) -> None:
         """Write what there is whenever it has grown, until cancelled."""
@@ -167,8 +191,7 @@ class Delivery:
 
         Waits for a store that is away, however long, and for room within the platform's limits: without its end a text
         would stand there half-written, though the answer is stored as whole later. Waits for a platform that is away,
-        for hours. Gives up on one that keeps refusing, with a log line; `barred` says when it will never take it.
-        Raises LeaseLost.
+        for hours. Gives up on one that keeps refusing, with a log line; `barred` says so, and why. Raises LeaseLost.
         """
         self._ending, self._notice, self._offers = ending, notice, tuple(offers)
         pause_seconds = FIRST_RETRY_SECONDS
@@ -178,6 +201,8 @@ class Delivery:
             try:
                 used = 0 if ending is Ending.REMOVED else await self._write(ending, notice)
                 await self._take_away(used)
+                if ending is Ending.REMOVED and isinstance(self._sink, ClosesPlaces):
+                    await self._sink.close_place(self._job)
                 break
             except _Void:
                 return
@@ -194,26 +219,38 @@ class Delivery:
                 refusals += not isinstance(error, Unreachable)
                 if refusals == FINAL_TRIES or time.monotonic() > patient_until:
                     log.error("answer of job %s could not be shown: %s", self._job.id, error)
+                    self.barred = Unwritable(str(error), user_notice=error.user_notice)
                     return
                 log.warning("answer of job %s is not shown yet: %s", self._job.id, error)
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
                 pause_seconds = min(pause_seconds * 2, LONGEST_RETRY_SECONDS)
         if ending is not Ending.REMOVED:
-            await self._try_to_attach()
+            await self._try_to(self._tidy_before)
+            # The text has the code already: a platform that takes no files is no reason to say that it failed.
+            await self._try_to(self._attach_files)
 
-    async def _try_to_attach(self) -> None:
-        """The text has the code already: a platform that takes no files is no reason to say that it failed."""
-        for _ in range(FILE_TRIES):
+    async def _try_to(self, do: Callable[[], Awaitable[None]]) -> None:
+        """What the answer is whole without."""
+        for _ in range(EXTRA_TRIES):
             try:
-                return await self._attach_files()
+                return await do()
             except _Void:
                 return None
             except (StoreUnavailable, DeliveryError) as error:
-                log.warning("the files of job %s could not be sent: %s", self._job.id, error)
+                log.warning("the answer of job %s lacks something: %s", self._job.id, error)
                 if isinstance(error, Unwritable):
                     return None
                 await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
         return None
+
+    async def _tidy_before(self) -> None:
+        """Take the notice and the buttons from the message that the answer went on with: they stand below it now."""
+        if self._before is None or not self.new_text.strip():
+            return
+        segment, text = self._before
+        await self._before_write()
+        with self._holding():
+            await self._sink.edit(self._job, segment, Content(text, final=True))
 
     async def save(self) -> None:
         """Store the draft without showing it, for whoever goes on."""

@@ -20,6 +20,7 @@ CorralError
     ├── Paced                its limits have no room yet: nothing was sent, ask again
     ├── Unreachable          it is away, or broken: ask again, for hours if need be
     └── Unwritable           it never will, here: the channel is archived, we were removed
+        └── QuestionGone     the question was deleted: nobody waits for its answer
 """
 
 from __future__ import annotations
@@ -130,3 +131,7 @@ class Unwritable(DeliveryError):
 
     def __init__(self, detail: str, *, user_notice: str) -> None:
         super().__init__(detail, certain=True, user_notice=user_notice)
+
+
+class QuestionGone(Unwritable):
+    """The question itself was deleted, which the platform has not told us yet."""

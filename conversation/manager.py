@@ -22,13 +22,14 @@ from conversation.coding import Asked, ask_code
 from conversation.control import CalledBack, Control
 from conversation.delivery import Bind, Delivery, begun_anew
 from conversation.errands import run_errand
-from conversation.errors import ModelError, ModelUnavailable, PromptError
+from conversation.errors import ModelError, ModelUnavailable, PromptError, QuestionGone
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
     Claim,
     Command,
     Ending,
+    Job,
     Message,
     Offer,
     Provenance,
@@ -38,7 +39,16 @@ from conversation.model import (
     StopReason,
     Turn,
 )
-from conversation.ports import History, JobQueue, ModelSlots, ReplySink, Sampling, TellsPrivately, ThreadStore
+from conversation.ports import (
+    History,
+    JobQueue,
+    ModelSlots,
+    ReplySink,
+    Sampling,
+    TakesFiles,
+    TellsPrivately,
+    ThreadStore,
+)
 from conversation.prompts.models import check_infills
 from conversation.question import Question, place
 from conversation.shape import Shape
@@ -134,7 +144,7 @@ class Manager:
         answering.keep_old_answer(ending)
         answering.draft.ended = True
         await delivery.close(ending, notice, answering.offers(ending))
-        if control.asked_for(StopReason.REMOVED):
+        if control.asked_for(StopReason.REMOVED) or isinstance(delivery.barred, QuestionGone):
             return await self._take_away(delivery, status, control)
         if control.reason in {StopReason.RESTART, StopReason.LOST}:
             return control.reason
@@ -167,11 +177,20 @@ class Manager:
             delivery.begin_at(len(draft.visible))
         elif question.is_empty:
             draft.text = ""  # the answer that was to go on has been forgotten meanwhile
+        if question.continued is not None and (last := self._last_message(job, question.continued)):
+            before = question.shape.shown(question.continued.said, ended=False)
+            delivery.follow(last, before, question.continued.last_start)
         if job.messages[0].command is Command.AGAIN:
             shown = question.old_answer.message_ids if question.old_answer is not None else ()
             # The offer that was pressed comes last: a longer answer takes its place, a shorter one takes it away.
             delivery.begin_in(tuple(dict.fromkeys((*shown, *job.messages[0].shown_in))))
         return _Answering(self, claim, question, draft, delivery, status, control, above.notice)
+
+    def _last_message(self, job: Job, answer: Turn) -> str:
+        """The last message that shows an answer's text; "" where there is none."""
+        sink = self._sinks[job.lane]
+        texts = [one for one in answer.message_ids if not (isinstance(sink, TakesFiles) and sink.is_file(one))]
+        return texts[-1] if texts else ""
 
     def _binder(self, conversation_id: str) -> Bind:
         return lambda address: self._threads.bind(address, conversation_id)
@@ -437,7 +456,8 @@ class _Answering:
         if self.question.continued is not None:
             shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
             text, code = self._answer
-            return (replace(self.question.continued, text=text, code=code, ending=ending, message_ids=shown),)
+            answer = replace(self.question.continued, text=text, code=code, ending=ending, message_ids=shown)
+            return (replace(answer, last_start=self.delivery.last_start),)
         asked = self.question.asked
         texts = self._asked.texts if self._asked else tuple(turn.text for turn in asked)
         turns = [replace(turn, text=text) for turn, text in zip(asked, texts, strict=True)]
@@ -452,6 +472,7 @@ class _Answering:
                 code=code,
                 at=time.time(),
                 message_ids=self.delivery.message_ids,
+                last_start=self.delivery.last_start,
                 ending=ending,
                 provenance=self._provenance,
             )

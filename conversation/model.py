@@ -126,6 +126,7 @@ class Turn:
     author_id: str = ""
     author_name: str = ""
     message_ids: tuple[str, ...] = ()  # the platform's ids of the messages that show it
+    last_start: int = 0  # of an assistant's turn: the last message shows the visible text from this character on
     ending: Ending | None = None  # of an assistant's turn
     provenance: Provenance | None = None  # of an assistant's turn
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent

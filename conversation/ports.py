@@ -352,6 +352,15 @@ class OpensPlaces(Protocol):
 
 
 @runtime_checkable
+class ClosesPlaces(Protocol):
+    """A sink whose places tell what was asked."""
+
+    async def close_place(self, job: Job) -> None:
+        """The job's question was deleted and its answer taken away: do the same with the place that was made for it,
+        unless somebody else has made it or written in it. Safe to repeat. Raises as `post`."""
+
+
+@runtime_checkable
 class TellsPrivately(Protocol):
     """A sink that can reach the person where nobody else reads."""
 

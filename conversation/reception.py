@@ -204,7 +204,8 @@ class Reception:
         waiting = (job.messages[0] for job in pending)
         is_asked = any((message.command, message.target) == (command, press.target) for message in waiting)
         # Whoever presses twice wants it once, and two presses may be under way at once.
-        if is_asked or not await self._inbox.begin(f"{command}:{conversation_id}:{press.target}"):
+        name = f"{command}:{conversation_id}:{press.target}:{press.message_id}"
+        if is_asked or not await self._inbox.begin(name):
             return notices.ALREADY_ASKED
         accepted = await self._inbox.accept(
             InboundMessage(

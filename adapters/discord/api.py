@@ -11,6 +11,7 @@ and SSL_CERT_DIR are.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,12 +23,15 @@ import aiohttp
 from discord import File
 from discord.http import HTTPClient, Route, json_or_text
 
+from adapters.discord.identity import REFUSED, DiscordRefused
 from adapters.discord.limits import ABOUT_ME, EVERYWHERE
-from adapters.discord.refusals import Limited, refused
+from adapters.discord.refusals import Limited, TokenRefused, refused
 from adapters.proxies import proxy_for
-from conversation.errors import DeliveryError, StoreUnavailable
+from conversation.errors import StoreUnavailable, Unreachable
 from conversation.fencing import assure_in_time
 from conversation.pacing import Allowance, RateBudget, Use, take_or_raise
+
+log = logging.getLogger(__name__)
 
 Call = Callable[[HTTPClient], Awaitable[Any]]
 
@@ -89,23 +93,34 @@ class _OneCall(HTTPClient):
                 body = await json_or_text(response)
                 if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
                     raise refused(name, response.status, response.headers, body)
+                if response.status == HTTPStatus.OK and isinstance(body, str):
+                    raise Unreachable(f"{name}: not answered by Discord", certain=False)  # by a proxy's page, say
                 self.spent_seconds = _spent_seconds(response.headers)
                 return body
         except aiohttp.ClientConnectorError as exc:
-            raise DeliveryError(f"{name}: no connection: {exc}", certain=True) from exc
+            raise Unreachable(f"{name}: no connection: {exc}", certain=True) from exc
         except aiohttp.ConnectionTimeoutError as exc:
-            raise DeliveryError(f"{name}: no connection in time", certain=True) from exc
+            raise Unreachable(f"{name}: no connection in time", certain=True) from exc
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
             # Its text may hold the address, and the address of an interaction holds its token.
-            raise DeliveryError(f"{name}: no answer: {type(exc).__name__}", certain=False) from exc
+            raise Unreachable(f"{name}: no answer: {type(exc).__name__}", certain=False) from exc
 
 
 class DiscordApi:
-    """Calls with one bot token. Used as `async with`, or ended by `aclose`; the session is made at the first call."""
+    """Calls with one bot token. Used as `async with`, or ended by `aclose`; the session is made at the first call.
+    `on_refused` is told, once, when Discord takes the token no more."""
 
-    def __init__(self, token: str, budget: RateBudget, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        token: str,
+        budget: RateBudget,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        on_refused: Callable[[DiscordRefused], object] = lambda _: None,
+    ) -> None:
         self.budget = budget
         self._line = _Line(token, timeout_seconds)
+        self._on_refused, self._is_refused = on_refused, False
         self._me = ""
 
     async def __aenter__(self) -> Self:
@@ -127,7 +142,8 @@ class DiscordApi:
         """One call that was granted already; gives the reply's body.
 
         Raises Paced for a 429, which also pauses `allowance` or everything; Barred and Refusal for what Discord
-        refuses; and DeliveryError for a call without an answer, `certain` only when nothing can have been sent.
+        refuses; and Unreachable where Discord is away or broken, or does not know us any more: `certain` only when
+        nothing can have been done.
         """
         assure_in_time()
         http = _OneCall(self._line)
@@ -135,6 +151,9 @@ class DiscordApi:
             body = await call(http)
         except Limited as limited:
             await self._pause(EVERYWHERE if limited.everywhere else allowance, limited.retry_after_seconds or 0.0)
+            raise
+        except TokenRefused:
+            self._tell_refused()
             raise
         if http.spent_seconds > 0:
             # The limit is lower than we knew, or somebody else writes with this token.
@@ -147,6 +166,12 @@ class DiscordApi:
             body = await self.ask(ABOUT_ME, lambda http: http.request(Route("GET", "/users/@me")))
             self._me = str(body["id"])
         return self._me
+
+    def _tell_refused(self) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            log.error("%s Nothing is written until then.", REFUSED)
+            self._on_refused(DiscordRefused(REFUSED))
 
     async def _pause(self, allowance: Allowance, seconds: float) -> None:
         with suppress(StoreUnavailable):  # the pause is then known to this answer only

@@ -77,7 +77,10 @@ class Attachments:
         return ("", _NOT_TEXT) if "\x00" in text else (text, "")
 
     def _refusal(self, file: File) -> str:
-        url = urlsplit(file.url)
+        try:
+            url = urlsplit(file.url)
+        except ValueError:  # half an IPv6 address, say
+            return _ELSEWHERE
         if f"{url.scheme}://{url.netloc}" not in self._origins:
             return _ELSEWHERE
         if file.content_type.lower().startswith(_NO_TEXT) or PurePosixPath(file.name.lower()).suffix in _ARCHIVES:

@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from adapters.discord.desk import Desk
+from adapters.discord.desk import ACK_SECONDS, Desk, best_effort
 from adapters.discord.events import File
 from adapters.discord.lookups import UNREACHABLE
 from conversation.snippets import LANGUAGES, code_question
@@ -70,7 +70,7 @@ def build_tree(client: discord.Client, desk: Desk, *, direct: bool) -> app_comma
     async def failed(interaction: discord.Interaction[Any], error: app_commands.AppCommandError) -> None:
         log.error("a command of Discord's failed", exc_info=error)
         if not interaction.response.is_done():
-            await interaction.response.send_message(FAILED, ephemeral=True)
+            await best_effort(interaction.response.send_message(FAILED, ephemeral=True), ACK_SECONDS)
 
     return tree
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,11 +21,13 @@ from conversation.errors import CorralError, Refused, StoreUnavailable
 from conversation.model import Action
 from conversation.order import InOrder
 from conversation.reception import Heard, Reception
+from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
 
 STORE_SECONDS = 5.0  # they were answered before: only patience ends here
 ACK_SECONDS = 3.0
+LOOK_SECONDS = 5.0
 ALREADY_ANSWERED, UNKNOWN_INTERACTION = 40060, 10062
 
 THREAD_COMES = "The answer comes in a moment, in a thread of that message."
@@ -76,7 +79,7 @@ class Desk:
         elif await self._defer(interaction):
             error = await self._store(interactions.about_message(by, str(message.id), message.content))
             coming = THREAD_COMES if by.place.kind is Kind.CHANNEL else ANSWER_COMES
-            await _best_effort(interaction.edit_original_response(content=error or coming, allowed_mentions=_NOBODY))
+            await best_effort(interaction.edit_original_response(content=error or coming, allowed_mentions=_NOBODY))
 
     async def press(self, interaction: discord.Interaction, action: Action, target: str) -> None:
         """A button. It is acknowledged first: what a worker then edits may be what the acknowledgement is about."""
@@ -95,7 +98,7 @@ class Desk:
         except TimeoutError:
             sentence = StoreUnavailable.user_notice
         if sentence:
-            await _best_effort(interaction.followup.send(sentence, ephemeral=True, allowed_mentions=_NOBODY))
+            await best_effort(interaction.followup.send(sentence, ephemeral=True, allowed_mentions=_NOBODY))
 
     # --- steps
 
@@ -107,7 +110,7 @@ class Desk:
             return
         heard = interactions.public_question(by, root, text, asked)
         if error := await self._store(heard, files):
-            await _best_effort(
+            await best_effort(
                 interaction.edit_original_response(
                     content=f"{interactions.echo(by.name, asked)}\n\n{error}", allowed_mentions=_NOBODY
                 )
@@ -128,16 +131,31 @@ class Desk:
         except UNREACHABLE as exc:
             # It may be there: its reply was lost.
             log.warning("a command's answer is not confirmed: %s", type(exc).__name__)
-        # A process before us answered it and died, and the gateway brought it again.
-        try:
-            async with asyncio.timeout(ACK_SECONDS):
-                return str((await interaction.original_response()).id)
-        except (discord.DiscordException, *UNREACHABLE):
-            return None
+        return await self._root_again(interaction)
+
+    @staticmethod
+    async def _root_again(interaction: discord.Interaction) -> str | None:
+        """The same when it was shown before: its reply was lost, or a process before us showed it and died, and the
+        gateway brought the command again. Asked for as long as Discord can tell: without it everybody sees a question
+        that nobody answers."""
+        deadline = interaction.created_at.timestamp() + interactions.TOKEN_SECONDS
+        for wait in growing_waits():
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    return str((await interaction.original_response()).id)
+            except UNREACHABLE as exc:
+                log.warning("a command's answer cannot be seen, yet: %s", type(exc).__name__)
+            except discord.DiscordException as exc:
+                log.info("a command was not answered: %s", getattr(exc, "code", type(exc).__name__))
+                return None
+            if time.time() + wait > deadline:
+                return None
+            await asyncio.sleep(wait)
+        raise AssertionError("the waits never end")
 
     async def _store_private(self, interaction: discord.Interaction, heard: Heard, files: Sequence[File] = ()) -> None:
         if error := await self._store(heard, files):
-            await _best_effort(interaction.edit_original_response(content=error, allowed_mentions=_NOBODY))
+            await best_effort(interaction.edit_original_response(content=error, allowed_mentions=_NOBODY))
 
     async def _store(self, heard: Heard, files: Sequence[File] = ()) -> str:
         """Have it stored; gives what the person is told when that failed."""
@@ -155,7 +173,7 @@ class Desk:
 
     async def _say(self, interaction: discord.Interaction, sentence: str) -> None:
         """Answer with a sentence that this person alone sees."""
-        await _best_effort(
+        await best_effort(
             interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=_NOBODY), ACK_SECONDS
         )
 
@@ -182,7 +200,8 @@ async def _acknowledged(call: Awaitable[Any]) -> bool:
     return True
 
 
-async def _best_effort(call: Awaitable[Any], seconds: float = 10.0) -> None:
+async def best_effort(call: Awaitable[Any], seconds: float = 10.0) -> None:
+    """What a person is told, if it can be."""
     try:
         async with asyncio.timeout(seconds):
             await call

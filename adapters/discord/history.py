@@ -28,7 +28,7 @@ ABOVE_MESSAGES, ABOVE_SECONDS = 10, 3600.0
 SPARE = 1
 
 # What people and bots write; the rest is what Discord itself tells (docs: resources/message, message types).
-_SAID = frozenset({0, 19, 20, 23})
+SAID = frozenset({0, 19, 20, 23})
 _STARTER = 21
 _NOT_ALLOWED = "I may not read the message that this is about."
 
@@ -96,7 +96,7 @@ class DiscordHistory:
 
 
 def _is_said(message: Mapping[str, Any]) -> bool:
-    return message.get("type") in _SAID and bool(_text(message).strip())
+    return message.get("type") in SAID and bool(_text(message).strip())
 
 
 def _is_by(message: Mapping[str, Any], user: str) -> bool:

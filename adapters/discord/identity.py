@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from conversation.errors import CorralError
 
+REFUSED = "Discord refuses DISCORD_TOKEN. Copy it from the application's page Bot, with Reset Token."
+
 
 class DiscordRefused(CorralError):
     """Discord takes us no more; the message tells the operator what to do."""

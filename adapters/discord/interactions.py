@@ -8,20 +8,28 @@ Ids of messages that come of an interaction begin with a snowflake, as those of 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import discord
 
 from adapters.discord.channels import DIRECT_GUILD, PLATFORM, Kind, Place
 from adapters.discord.events import reply_to
+from adapters.discord.formatting import to_discord
 from adapters.discord.payloads import milliseconds_of
 from adapters.discord.reading import title
+from adapters.markdown.links import INVISIBLE
 from conversation.model import Action, InboundMessage, ThreadId
 from conversation.reception import Heard, Person, Press
 
 TOKEN_SECONDS = 900
 ECHOED_CHARACTERS = 1500
+# With a name of 32 characters, escaped, it is no longer than a message may be.
+ECHO_ROOM = 1900
 ASK_ABOUT_IT = "Please answer this message."
+
+# What is Markdown within a line; discord.py's own escaping leaves the second of two links whole.
+_MARKS = re.compile(r"[\\*_~`|<\[\]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,9 @@ def press(by: Called, action: Action, target: str, message_id: str, *, is_privat
 
 
 def echo(name: str, asked: str) -> str:
-    """The message that shows to everybody what was asked."""
+    """The message that shows to everybody what was asked. It stands under our name: its links show where they lead."""
     shown = asked if len(asked) <= ECHOED_CHARACTERS else f"{asked[:ECHOED_CHARACTERS]}…"
-    return f"**{discord.utils.escape_markdown(name)}** asked:\n>>> {shown}"
+    # Whom a person mentions is shown by name, and called by nobody.
+    shown = to_discord(shown, ECHO_ROOM).replace(f"@{INVISIBLE}", "@")
+    who = _MARKS.sub(r"\\\g<0>", name)
+    return f"**{who}** asked:\n>>> {shown}"

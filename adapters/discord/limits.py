@@ -52,8 +52,13 @@ def threads_in(channel: str) -> Allowance:
 
 
 def changes_to(channel: str) -> Allowance:
-    """Bringing an archived thread back."""
+    """Bringing an archived thread back, and taking a thread's name away."""
     return Allowance(f"discord:{channel}:changes", 4, 5.0, _MARGIN_SECONDS)
+
+
+def looks_at(channel: str) -> Allowance:
+    """Asking what a channel or thread is."""
+    return Allowance(f"discord:{channel}:looks", 4, 5.0, _MARGIN_SECONDS)
 
 
 def typing_in(channel: str) -> Allowance:

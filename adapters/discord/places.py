@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from adapters.discord.channels import PLATFORM
 from adapters.discord.payloads import milliseconds_of, snowflake_at
-from conversation.model import Job, ThreadId
+from conversation.model import Command, Job, ThreadId
 
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
 _SNOWFLAKE = re.compile(r"\d{15,20}")
-MAX_TITLE = 100
+MAX_TITLE, UNTITLED = 100, "Question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,18 @@ def thread_address(job: Job) -> ThreadId:
     return ThreadId(PLATFORM, message.address.tenant, message.reply_to["channel"], message.reply_to["from"])
 
 
+def asked_in_root(job: Job) -> str | None:
+    """The id of the message that the job's thread is or was opened from, when that is the question itself (for a
+    removal: the question that was deleted), and not what it is about."""
+    message = job.messages[0]
+    if message.command is Command.REMOVE:
+        return message.target if message.target == message.address.thread else None
+    return message.message_id if message.reply_to.get("from") == message.message_id else None
+
+
 def thread_title(job: Job) -> str:
     """What that thread is called; a name has 1 to 100 characters."""
-    return " ".join(job.messages[0].reply_to.get("title", "").split())[:MAX_TITLE] or "Question"
+    return " ".join(job.messages[0].reply_to.get("title", "").split())[:MAX_TITLE] or UNTITLED
 
 
 def asked_in(job: Job) -> str:

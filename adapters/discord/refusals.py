@@ -7,16 +7,21 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from conversation.errors import DeliveryError, Paced, Unwritable
+from conversation.errors import DeliveryError, Paced, Unreachable, Unwritable
 
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK = 10003, 10008, 10015
-OLD_EDITS = 30046
 MISSING_ACCESS, NOT_OURS, NO_DM, NO_PERMISSION, INVALID_WEBHOOK_TOKEN = 50001, 50005, 50007, 50013, 50027
 ARCHIVED, NO_MUTUAL_GUILD = 50083, 50278
-THREAD_EXISTS, THREAD_LOCKED = 160004, 160005
+THREAD_EXISTS, THREAD_LOCKED, INVALID_FORM = 160004, 160005, 50035
 
-# When a 429 does not say how long: that is no answer of Discord's, but of what guards it.
+# When nobody says how long: that is no answer of Discord's, but of what guards it (Cloudflare).
 UNSAID_RETRY_SECONDS = 30.0
+
+# "Internal network error", HTTP 403: Cloudflare refuses our whole address.
+GUARDED = 40333
+
+# Such a call carries an interaction's token and not the bot's.
+_IN_ADDRESS = "{webhook_token}"
 
 LOCKED = "This thread is locked."
 _GONE = "This channel is gone."
@@ -63,6 +68,14 @@ class Limited(Paced):
         self.code, self.everywhere = code, everywhere
 
 
+class TokenRefused(Unreachable):
+    """The bot's token is not taken, since somebody reset it, say. Nothing was done. What is to be written waits for the
+    process that has the new token."""
+
+    def __init__(self, route: str, code: int) -> None:
+        super().__init__(f"{route}: 401 {code}", certain=True, retry_after_seconds=UNSAID_RETRY_SECONDS)
+
+
 def refused(route: str, status: int, headers: Mapping[str, str], body: object) -> DeliveryError:
     """What an answer means that is no success. `route` has no ids and no tokens."""
     told: Mapping[str, Any] = body if isinstance(body, dict) else {}
@@ -75,13 +88,23 @@ def refused(route: str, status: int, headers: Mapping[str, str], body: object) -
     if code in _BARRED:
         return Barred(route, code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        return DeliveryError(f"{route}: HTTP {status}", certain=False)
-    if status == HTTPStatus.UNAUTHORIZED and code not in _SURMOUNTABLE:
-        return Barred(route, code, user_notice="I have no access to Discord any more.")
-    if status == HTTPStatus.FORBIDDEN and code not in _SURMOUNTABLE:
-        return Barred(route, code)
+        return Unreachable(f"{route}: HTTP {status}", certain=False)
+    if code == GUARDED or "code" not in told:
+        # A page of what stands before Discord: it says nothing about the place, and Discord did not see the call.
+        told_by = f"{route}: HTTP {status}, not by Discord"
+        return Unreachable(told_by, certain=True, retry_after_seconds=UNSAID_RETRY_SECONDS)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and code not in _SURMOUNTABLE:
+        return _shut_out(route, status, code)
     # Never the whole answer: what is wrong with a form quotes the form.
     return Refusal(route, code, str(told.get("message") or f"HTTP {status}")[:100])
+
+
+def _shut_out(route: str, status: int, code: int) -> DeliveryError:
+    if status == HTTPStatus.FORBIDDEN:
+        return Barred(route, code)
+    if _IN_ADDRESS in route:
+        return Refusal(route, INVALID_WEBHOOK_TOKEN, f"401 {code}")
+    return TokenRefused(route, code)
 
 
 def _retry_after(told: Mapping[str, Any], headers: Mapping[str, str]) -> float:

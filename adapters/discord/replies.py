@@ -17,7 +17,16 @@ from adapters.discord.rendering import MAX_TEXT
 from adapters.discord.status import Status
 from adapters.discord.threads import Threads
 from conversation.model import Job, Segment, ThreadId
-from conversation.ports import Attachment, Content, OpensPlaces, ReplySink, TakesFiles, TellsPrivately, Written
+from conversation.ports import (
+    Attachment,
+    ClosesPlaces,
+    Content,
+    OpensPlaces,
+    ReplySink,
+    TakesFiles,
+    TellsPrivately,
+    Written,
+)
 from conversation.recent import Recent
 
 
@@ -120,6 +129,10 @@ class DiscordReplies:
         address = thread_address(job)
         return address.thread, address
 
+    async def close_place(self, job: Job) -> None:
+        """See ClosesPlaces.close_place."""
+        await self._threads.close(job)
+
     async def tell(self, job: Job, text: str) -> None:
         """See TellsPrivately.tell."""
         await self._direct.tell(job, text)
@@ -138,5 +151,6 @@ class DiscordReplies:
 
 _sink: type[ReplySink] = DiscordReplies
 _opens_places: type[OpensPlaces] = DiscordReplies
+_closes_places: type[ClosesPlaces] = DiscordReplies
 _tells_privately: type[TellsPrivately] = DiscordReplies
 _takes_files: type[TakesFiles] = DiscordReplies

@@ -12,6 +12,7 @@ import logging
 from adapters.discord.api import DiscordApi
 from adapters.discord.limits import typing_in
 from adapters.discord.places import destination_of, needs_thread
+from adapters.discord.refusals import Barred, Refusal
 from adapters.discord.threads import Threads
 from conversation.errors import CorralError
 from conversation.model import Job
@@ -71,6 +72,8 @@ class Status:
                     )
                 except CorralError as error:
                     log.debug("no typing for job %s: %s", job.id, error)
+                    if isinstance(error, Barred | Refusal):
+                        return  # each of ten thousand refused calls in ten minutes counts: then our address is shut out
                 await asyncio.sleep(RENEW_SECONDS)
 
     async def _open_thread(self, job: Job) -> None:

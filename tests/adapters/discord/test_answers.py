@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord import messages
+from adapters.discord import messages, refusals
 from conversation import delivery as delivery_module
 from conversation.model import Ending, Job, SegmentState
 from conversation.offers import after
@@ -103,6 +103,38 @@ async def test_a_long_answer_goes_on_in_the_next_message_and_nothing_of_it_is_lo
     assert "\n\n".join(message.body for message in shown) == TEXT[:6000].strip()
     assert [bool(message.buttons) for message in shown] == [False] * (len(shown) - 1) + [True]
     assert all(len(message.content) <= 2000 for message in shown)
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("status", [401, 503])
+async def test_an_end_waits_for_a_discord_that_is_away_or_takes_our_token_no_more(
+    at_work: Writer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """However often it was tried, the answer is not left half-written."""
+    monkeypatch.setattr(refusals, "UNSAID_RETRY_SECONDS", 0.01)
+    asked = await at_work.asked()
+    answer = Answer(at_work.replies, asked)
+    async with answer.being_shown():
+        answer.say("Use")
+        await until("it is there", lambda: bool(ours(at_work, asked)))
+    at_work.discord.fail(EDIT, status, times=delivery_module.FINAL_TRIES + 1)
+    answer.draft.text = "Use a list."
+    await answer.delivery.close(Ending.COMPLETE, "", after(Ending.COMPLETE, asked.id, has_text=True))
+    assert [message.body for message in ours(at_work, asked)] == ["Use a list."]
+
+
+@pytest.mark.usefixtures("_quick")
+async def test_an_answer_that_discord_keeps_refusing_is_given_up_and_says_so(
+    at_work: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person is told privately then, as when we may not write there."""
+    monkeypatch.setattr(delivery_module, "FINAL_TRIES", 2)
+    asked = await at_work.asked()
+    at_work.discord.fail(THREAD_FROM_MESSAGE, 400, code=50035, times=4)
+    answer = Answer(at_work.replies, asked)
+    answer.draft.text = "Use a list."
+    await answer.delivery.close(Ending.COMPLETE, "")
+    assert answer.delivery.barred is not None
 
 
 @pytest.mark.usefixtures("_quick")

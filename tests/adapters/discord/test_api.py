@@ -8,19 +8,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from discord.http import HTTPClient, MultipartParameters
+from discord.http import HTTPClient, MultipartParameters, Route
 from redis.asyncio import Redis
 
 from adapters.discord.api import DiscordApi
-from adapters.discord.limits import EVERYWHERE, edits_in, sends_in
+from adapters.discord.ephemeral import is_expired
+from adapters.discord.identity import REFUSED
+from adapters.discord.limits import EVERYWHERE, edits_by, edits_in, sends_in
 from adapters.discord.refusals import Barred, Refusal
-from conversation.errors import DeliveryError, Paced, Unwritable
+from conversation.errors import CorralError, Paced, Unreachable
 from conversation.pacing import Use
 from storage.keys import Keys
 from storage.rates import RedisRates
 from tests.servers.discord import BOT_USER, GENERAL, DiscordServer, pointed_at
+from tests.servers.discord.cast import APP
 from tests.servers.discord.limits import Limits
-from tests.servers.discord.routes import SEND
+from tests.servers.discord.routes import FOLLOW_UP, SEND
 
 HELLO = MultipartParameters(payload={"content": "Hello"}, multipart=None, files=None)
 
@@ -103,12 +106,11 @@ async def test_whoever_spends_the_last_call_tells_the_others(redis_client: Redis
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
 async def test_a_failure_of_discords_is_uncertain(api: DiscordApi, discord: DiscordServer, status: int) -> None:
-    """It may have done it; nothing is repeated here."""
+    """It may have done it; nothing is repeated here, and Discord is waited for."""
     discord.fail(SEND, status)
-    with pytest.raises(DeliveryError) as error:
+    with pytest.raises(Unreachable) as error:
         await post(api)
     assert not error.value.certain
-    assert not isinstance(error.value, Unwritable | Paced)
     assert len(discord.calls) == 1
 
 
@@ -116,9 +118,65 @@ async def test_a_call_without_an_answer_is_uncertain(api: DiscordApi, discord: D
     """A cut connection, a proxy's page, a time-out."""
     for break_it in discord.lose_reply, discord.break_body, discord.hang:
         break_it(SEND)
-        with pytest.raises(DeliveryError) as error:
+        with pytest.raises(Unreachable) as error:
             await post(api)
         assert not error.value.certain
+
+
+async def test_a_page_that_says_that_all_is_well_is_no_answer_of_discords(
+    api: DiscordApi, discord: DiscordServer
+) -> None:
+    """A proxy's, say, that wants somebody to log in."""
+    discord.break_body(SEND, status=200)
+    with pytest.raises(Unreachable) as error:
+        await post(api)
+    assert not error.value.certain
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
+async def test_a_page_of_what_guards_discord_closes_no_place(
+    api: DiscordApi, discord: DiscordServer, status: int
+) -> None:
+    """Cloudflare shuts out our address, not one channel; it is not hammered, and nothing was done."""
+    discord.break_body(SEND, status=status)
+    with pytest.raises(Unreachable) as error:
+        await post(api)
+    assert (error.value.certain, error.value.retry_after_seconds) == (True, 30.0)
+
+
+async def test_the_guards_own_code_closes_no_place(api: DiscordApi, discord: DiscordServer) -> None:
+    """40333, "internal network error", comes as Discord's errors do."""
+    discord.fail(SEND, 403, code=40333)
+    with pytest.raises(Unreachable) as error:
+        await post(api)
+    assert error.value.certain
+
+
+async def test_a_token_that_is_refused_is_told_once_and_no_answer_is_given_up_for_it(
+    discord: DiscordServer, redis_client: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever reset it starts us anew, with the new one."""
+    told: list[CorralError] = []
+    rates = RedisRates(redis_client, Keys())
+    async with DiscordApi(discord.bot_token, rates, on_refused=told.append) as api:
+        discord.fail(SEND, 401, times=2)
+        for _ in range(2):
+            with pytest.raises(Unreachable) as error:
+                await post(api)
+            assert error.value.certain
+    assert [str(one) for one in told] == [REFUSED]
+    assert caplog.text.count(REFUSED) == 1
+
+
+async def test_an_interactions_token_that_is_refused_is_not_ours(discord: DiscordServer, redis_client: Redis) -> None:
+    """Whatever the code: the bot's token was not even sent."""
+    told: list[CorralError] = []
+    route = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", webhook_id=APP, webhook_token="t")
+    async with DiscordApi(discord.bot_token, RedisRates(redis_client, Keys()), on_refused=told.append) as api:
+        discord.fail(FOLLOW_UP, 401)
+        with pytest.raises(Refusal) as error:
+            await api.call(edits_by("t"), lambda http: http.request(route, json={}))
+    assert (is_expired(error.value), told) == (True, [])
 
 
 async def test_a_discord_that_is_not_there_got_nothing(redis_client: Redis) -> None:
@@ -128,7 +186,7 @@ async def test_a_discord_that_is_not_there_got_nothing(redis_client: Redis) -> N
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pointed_at(url):
         async with DiscordApi("token", RedisRates(redis_client, Keys())) as api:
-            with pytest.raises(DeliveryError) as error:
+            with pytest.raises(Unreachable) as error:
                 await post(api)
     assert error.value.certain
 
@@ -143,7 +201,6 @@ async def test_a_discord_that_is_not_there_got_nothing(redis_client: Redis) -> N
         (403, 50278, "You take no direct messages from me."),
         (403, 99999, "I may not write here."),
         (400, 160005, "This thread is locked."),
-        (401, 0, "I have no access to Discord any more."),
     ],
 )
 async def test_a_place_that_is_closed_says_why(

@@ -105,6 +105,12 @@ async def test_what_is_surely_none_is_not_asked_for(cdn: TestServer, attachments
     assert cdn.app[ASKED] == []
 
 
+async def test_an_address_that_is_none_costs_no_question(attachments: Attachments) -> None:
+    """It is read without that file."""
+    read = await attachments.read_into(QUESTION, [File("d.py", "https://[::1", 10, "text/plain")])
+    assert read.text == "why?\n\n[d.py: not read, because it does not come from Discord]"
+
+
 async def test_the_largest_is_read(cdn: TestServer, attachments: Attachments) -> None:
     """64 KiB."""
     read = await attachments.read_into(QUESTION, [file(cdn, "full.txt", size=MAX_BYTES)])

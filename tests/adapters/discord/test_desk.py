@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord.commands import ASK_MENU, languages_like
+from adapters.discord import desk as desk_module
+from adapters.discord import interactions
+from adapters.discord.commands import ASK_MENU, FAILED, languages_like
 from adapters.discord.desk import ANSWER_COMES, NOT_HERE, NOTHING_ASKED, THREAD_COMES
 from adapters.discord.interactions import ASK_ABOUT_IT
 from conversation import notices
@@ -17,7 +22,10 @@ from storage.embedded import EmbeddedValkey
 from tests.adapters.discord.listening import Desk, answer_of_ours, button, desk_of
 from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, GUILD, DiscordServer, dm_of
 from tests.servers.discord.interaction import DEFER_REPLY, DEFER_UPDATE, REPLY_NOW, Interaction
+from tests.servers.discord.routes import RESPOND
 from tests.waiting import until
+
+GET_RESPONSE = "GET /webhooks/{application_id}/{webhook_token}/messages/{message_id}"
 
 
 @pytest.fixture
@@ -67,6 +75,17 @@ class TestAsk:
         assert (message.author_id, message.author_name, message.message_id) == (ALICE, "Alice", root.id)
         assert message.reply_to["from"] == root.id
         assert "interaction" not in message.reply_to
+
+    async def test_what_stands_under_our_name_hides_no_address(self, discord: DiscordServer, desk: Desk) -> None:
+        """Neither in the question nor in the name of who asks."""
+        discord.home.users[ALICE]["global_name"] = "[a](b)[Nitro](https://evil.example)"
+        shown = await discord.command("ask", {"question": "[Discord support](https://evil.example/x) ||a||"})
+        assert shown.original is not None
+        assert discord.message(shown.original).shown == (
+            r"**\[a\](b)\[Nitro\](https://evil.example)** asked:"
+            "\n>>> [Discord support (evil.example)](https://evil.example/x) \\|\\|a\\|\\|"
+        )
+        assert (await next_asked(desk)).text == "[Discord support](https://evil.example/x) ||a||"
 
     async def test_in_a_thread_it_is_answered_there(self, discord: DiscordServer, desk: Desk) -> None:
         """And in direct messages, too."""
@@ -127,6 +146,36 @@ class TestAsk:
         assert await desk.asked() == []
         assert shown.original == first.message_id
         assert len(discord.bot_messages(GENERAL)) == 1
+
+    async def test_a_question_that_everybody_sees_is_stored(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also when Discord's reply to its showing is lost, and Discord gives no answer for a while after."""
+        monkeypatch.setattr(desk_module, "LOOK_SECONDS", 0.1)
+        discord.lose_reply(RESPOND)
+        discord.hang(GET_RESPONSE, times=2)
+        shown = await discord.command("ask", {"question": "q"})
+        message = await next_asked(desk)
+        assert (message.message_id, message.text) == (shown.original, "q")
+        assert len(discord.bot_messages(GENERAL)) == 1
+
+
+class TestMistakesOfOurs:
+    async def test_they_are_told_and_logged_once(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Also where Discord does not take the sentence: what broke then would show the interaction's token."""
+        caplog.set_level(logging.INFO)
+        monkeypatch.setattr(interactions, "missing_permissions", lambda _: 1 / 0)
+        await discord.command("ask", {"question": "q"})
+        await until("Alice is told", lambda: said_to(discord, ALICE) == [FAILED])
+        left: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: left.append(context))
+        discord.lose_reply(RESPOND)
+        await discord.command("ask", {"question": "q"})
+        await until("it is logged", lambda: "a person could not be told" in caplog.text)
+        gc.collect()
+        assert left == []
 
 
 class TestOtherCommands:

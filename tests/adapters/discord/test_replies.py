@@ -109,6 +109,14 @@ async def test_a_question_that_is_gone_has_no_thread(at_work: Writer) -> None:
     assert error.value.user_notice == "The message that I was to answer is gone."
 
 
+async def test_a_name_that_discord_does_not_take_is_replaced(at_work: Writer) -> None:
+    """Some servers forbid words in the names of threads; the question is answered all the same."""
+    asked = await at_work.asked(title="A word that Discord does not like")
+    at_work.discord.fail(THREAD_FROM_MESSAGE, 400, code=50035, message="Contains words not allowed.")
+    await at_work.begin(asked)
+    assert [thread.name for thread in at_work.discord.threads] == ["Question"]
+
+
 @pytest.mark.parametrize(
     ("permission", "sentence"),
     [("create_public_threads", "I may not open threads here."), ("view_channel", "I may not")],
@@ -457,6 +465,17 @@ async def test_a_failure_to_type_fails_nothing(at_work: Writer) -> None:
     await until("it was tried", lambda: at_work.discord.calls_of(TYPING) != [])
     await at_work.show(asked, ended("Use a list."))
     assert [message.body for message in at_work.shown(asked)] == ["Use a list."]
+
+
+async def test_typing_that_is_forbidden_is_not_tried_again(at_work: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that are refused are counted, and too many shut our address out."""
+    monkeypatch.setattr(status, "RENEW_SECONDS", 0.01)
+    asked = await at_work.asked_in_thread()
+    at_work.discord.fail(TYPING, 403, code=50013, times=100)
+    await at_work.replies.status(asked, "Thinking…")
+    await until("it was tried", lambda: at_work.discord.calls_of(TYPING) != [])
+    await asyncio.sleep(0.2)  # nothing can be waited for: it must not come
+    assert at_work.discord.invalid_requests == 1
 
 
 async def test_long_code_comes_as_a_file(at_work: Writer) -> None:

@@ -64,6 +64,10 @@ class Faults:
         """The next calls are answered with a page of HTML, as by a proxy whose Discord is away."""
         self._add(route, Fault("garble", status, via=False), times)
 
+    def mend(self) -> None:
+        """Forget the faults that still wait: from now on all is well."""
+        self._waiting.clear()
+
     def release(self) -> None:
         """Let go of every call that hangs; they are carried out now."""
         self._released.set()

@@ -139,7 +139,38 @@ async def test_continue_goes_on_where_the_length_limit_fell(office: Office, slac
         await office.settled()
     first, second = office.thread(ts)
     assert first.body + second.body == office.expected()
+    assert (first.notice, actions(first)) == ("", [])
+    assert (second.notice, actions(second)) == ("", [AGAIN, FEEDBACK, FEEDBACK])
     assert await office.turns(ts) == [("user", QUESTION), ("assistant", office.expected())]
+
+
+async def test_each_message_of_an_answer_that_goes_on_again_shows_its_own_part(
+    office: Office, slack: SlackServer
+) -> None:
+    """Only the last one has a notice and buttons, however often it was asked to go on."""
+    office.model.behaviour = AT_ONCE
+    async with office.replica(max_new_tokens=16):
+        office.model.model.answer_tokens = 40
+        ts = await slack.mention(QUESTION)
+        for _ in range(2):
+            await office.settled()
+            await slack.press(office.thread(ts)[-1].ts, CONTINUE)
+        await office.settled()
+    messages = office.thread(ts)
+    assert "".join(one.body for one in messages) == office.expected()
+    assert [(one.notice, actions(one)) for one in messages[:-1]] == [("", []), ("", [])]
+
+
+async def test_what_could_not_go_on_keeps_its_button(office: Office, slack: SlackServer) -> None:
+    """It can be tried again."""
+    office.model.behaviour = AT_ONCE
+    async with office.replica(max_new_tokens=16, model_patience_seconds=1):
+        ts = await slack.mention(QUESTION)
+        await office.settled()
+        office.model.behaviour = Behaviour(asleep=True)
+        await slack.press(office.answer(ts).ts, CONTINUE)
+        await office.settled()
+    assert actions(office.thread(ts)[0]) == [CONTINUE, AGAIN, FEEDBACK, FEEDBACK]
 
 
 async def test_who_belongs_to_another_organisation_cannot_press(office: Office, slack: SlackServer) -> None:
