@@ -12,7 +12,11 @@ from discord import app_commands
 from adapters.discord.desk import ACK_SECONDS, Desk, best_effort
 from adapters.discord.events import File
 from adapters.discord.lookups import UNREACHABLE
-from conversation.snippets import LANGUAGES, code_question
+from adapters.languages import languages_like
+from adapters.wishes import parsed_wish
+from conversation.errors import PromptError
+from conversation.model import Skill
+from conversation.skills import ask_for
 from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
@@ -52,11 +56,12 @@ def build_tree(client: discord.Client, desk: Desk, *, direct: bool) -> app_comma
         interaction: discord.Interaction[Any], what: Question, language: str = "", private: bool = False
     ) -> None:
         asked = f"{language} {what}".strip()
-        await desk.ask(interaction, code_question(asked) or asked, asked, private=private)
+        await desk.ask(interaction, _snippet(asked), asked, private=private)
 
     @code.autocomplete("language")
     async def languages(_: discord.Interaction[Any], typed: str) -> list[app_commands.Choice[str]]:
-        return [app_commands.Choice(name=name, value=name) for name in languages_like(typed)]
+        found = languages_like(typed, MAX_CHOICES)
+        return [app_commands.Choice(name=language.name, value=language.name) for language in found]
 
     @tree.command(name="forget", description="Remove this conversation from my memory")
     async def forget(interaction: discord.Interaction[Any]) -> None:
@@ -88,11 +93,11 @@ async def register(tree: app_commands.CommandTree[Any]) -> None:
             return
 
 
-def languages_like(typed: str) -> list[str]:
-    """Languages whose name holds what was typed, those that begin with it first."""
-    wanted = typed.strip().lower()
-    found = [name for name in LANGUAGES if wanted in name.lower()]
-    return sorted(found, key=lambda name: (not name.lower().startswith(wanted), name.lower()))[:MAX_CHOICES]
+def _snippet(asked: str) -> str:
+    try:
+        return ask_for(parsed_wish(Skill.CODE, asked)).text
+    except PromptError:  # nothing but a language
+        return asked
 
 
 def _files(attached: discord.Attachment | None) -> tuple[File, ...]:

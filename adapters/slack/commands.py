@@ -14,10 +14,12 @@ from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import plain
 from adapters.slack.payloads import Json, Malformed, identifier, part, string
 from adapters.slack.places import address, linked
-from conversation import notices
-from conversation.model import InboundMessage
+from adapters.wishes import parsed_wish
+from conversation import guide
+from conversation.errors import PromptError
+from conversation.model import InboundMessage, Skill
 from conversation.reception import Heard
-from conversation.snippets import code_question
+from conversation.skills import ask_for
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ ASKED_CHARS = 300  # of the question, shown above the answer
 
 HELP = (
     f"`{CORRAL} <question>` asks me here, `{CODE} [language] <what>` asks for a snippet. "
-    f"In direct messages just write. {notices.HELP}"
+    f"In direct messages just write. {guide.HELP}"
 )
 CODE_USAGE = f"Tell me what to write: `{CODE} python read a CSV file`."
 ONLY_IN_THREADS = "That works inside a thread: mention me there with `{word}`."
@@ -65,8 +67,9 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         return HELP
     if command == CORRAL and word in _OF_THREADS:
         return ONLY_IN_THREADS.format(word=word)
-    question = asked if command == CORRAL else code_question(asked)
-    if not question:
+    try:
+        question = asked if command == CORRAL else ask_for(parsed_wish(Skill.CODE, asked)).text
+    except PromptError:
         return CODE_USAGE
     channel, user, team = identifier(body, "channel_id"), identifier(body, "user_id"), string(body, "team_id")
     trigger = string(body, "trigger_id")

@@ -19,7 +19,6 @@ from adapters.slack.identity import Identity
 from adapters.slack.interactions import ASK_ABOUT_IT, Shortcut
 from conversation.model import Action, InboundMessage, ThreadId
 from conversation.reception import Heard, Person, Press
-from conversation.snippets import code_question
 from storage.records import dump_message, load_message
 
 ME = Identity(team="T1", user="UBOT", bot="BBOT")
@@ -429,23 +428,12 @@ class TestCommands:
             mentioned=True,
         )
 
-    @pytest.mark.parametrize(
-        ("typed", "question"),
-        [
-            (
-                "python read a CSV",
-                "Write a code snippet in Python, with only a short explanation below it: read a CSV",
-            ),
-            ("C++: sort", "Write a code snippet in C++, with only a short explanation below it: sort"),
-            ("ts\ndebounce", "Write a code snippet in TypeScript, with only a short explanation below it: debounce"),
-            ("read a CSV", "Write a code snippet, with only a short explanation below it: read a CSV"),
-            ("python", ""),
-            ("", ""),
-        ],
-    )
-    def test_code(self, typed: str, question: str) -> None:
-        """The first word is the language, if it is one."""
-        assert code_question(typed) == question
+    def test_code(self) -> None:
+        """The skill's question, with the language that the first word names."""
+        asked = commands.translate(commanded("/code", "ts\ndebounce"), ME, NAMES, 0.0)
+        assert isinstance(asked, Asked)
+        assert asked.heard.message.text.startswith("Write a code snippet in TypeScript")
+        assert asked.heard.message.text.endswith("\n\ndebounce")
 
     @pytest.mark.parametrize(
         ("command", "text", "told"),
