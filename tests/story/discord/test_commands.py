@@ -194,7 +194,7 @@ async def test_a_file_comes_with_a_command(open_office: Office, discord: Discord
     file = discord.add_file("loop.py", "while True: pass\n")
     await open_office.stored(await discord.command("ask", {"question": "why?", "file": file}))
     await open_office.settled()
-    assert "why?\n\nloop.py:\n```\nwhile True: pass\n```" in open_office.last_prompt()
+    assert "why?\n\nloop.py:\n```python\nwhile True: pass\n```" in open_office.last_prompt()
 
 
 async def test_where_we_may_not_answer_a_private_answer_comes_all_the_same(
