@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from difflib import unified_diff
 
 from conversation.attached import fence_for
 from conversation.prompts.infill import Hole
+
+_WORD = r"[\w.+#-]{0,24}"  # a language, as it stands behind a fence
+_TAG = re.compile(rf"[ \t]*({_WORD})[ \t]*\r?(?:\n|\Z)")
+_OPENED_AGAIN = re.compile(rf"\s*```({_WORD})[ \t]*\r?\n")
+_FIRST_LINE_BEGINS = re.compile(rf"\s*`{{0,3}}{_WORD}[ \t]*\r?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,36 @@ class Shape:
     def closing(self, said: str) -> str:
         """What stands below an answer that has ended."""
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet(Shape):
+    """A code block first. The model goes on from its opening; one that opens it once more, or writes code where the
+    block's language should stand, gets no second fence and loses no line."""
+
+    @classmethod
+    def of(cls, language: str) -> Snippet:
+        """Without a language the model names one itself."""
+        return cls(f"```{language}\n" if language else "```", is_prose=False)
+
+    def shown(self, said: str, *, ended: bool) -> str:
+        if not ended and self._is_open(said):
+            return ""  # what it is shows at the line's end
+        if again := _OPENED_AGAIN.match(said):
+            opening = self.opening if self._has_language else f"{self.opening}{again[1]}\n"
+            return opening + said[again.end() :]
+        if self._has_language or not said:
+            return Shape.shown(self, said, ended=ended)
+        tag = _TAG.match(said)
+        return f"{self.opening}{tag[1]}\n{said[tag.end() :]}" if tag else f"{self.opening}\n{said}"
+
+    def _is_open(self, said: str) -> bool:
+        may_open_again = said.lstrip()[:1] in {"", "`"}
+        return (may_open_again or not self._has_language) and _FIRST_LINE_BEGINS.fullmatch(said) is not None
+
+    @property
+    def _has_language(self) -> bool:
+        return self.opening.endswith("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +101,11 @@ class FilledCode(Shape):
         return f"{hole.suffix}{end}{self.fence}\n\n{lines} what I filled in:\n\n{change}"
 
     def _diff(self, said: str) -> str:
-        before = (self.hole.prefix + self.hole.suffix).splitlines()
-        after = (self.hole.prefix + said + self.hole.suffix).splitlines()
+        before = _lines(self.hole.prefix + self.hole.suffix)
+        after = _lines(self.hole.prefix + said + self.hole.suffix)
         return "\n".join(list(unified_diff(before, after, lineterm=""))[2:])  # without the names of two files
+
+
+def _lines(code: str) -> list[str]:
+    # Not splitlines: a form feed in code ends no line, and the numbers would be others than an editor's.
+    return code.removesuffix("\n").split("\n")

@@ -14,7 +14,7 @@ from conversation.errors import InvalidDialog, PromptError
 from conversation.model import Skill, Turn
 from conversation.ports import Sampling
 from conversation.prompts.infill import HOLE, Hole, split_hole
-from conversation.shape import CodeBlock, FilledCode, Shape
+from conversation.shape import CodeBlock, FilledCode, Shape, Snippet
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,8 @@ def shape_of(skill: Skill, language: str, code: str) -> Shape:
     if code and skill is Skill.FILL:
         return FilledCode.of(split_hole(code), language)
     if skill is Skill.CODE:
-        # The answer begins so whatever the model would rather say first; without a language it names one itself.
-        return Shape(f"```{language}\n" if language else "```", is_prose=False)
+        # The answer begins so whatever the model would rather say first.
+        return Snippet.of(language)
     return Shape()
 
 

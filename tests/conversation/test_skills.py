@@ -10,7 +10,7 @@ from conversation.errors import PromptError
 from conversation.model import Skill
 from conversation.ports import Sampling
 from conversation.prompts.infill import Hole
-from conversation.shape import CodeBlock, FilledCode, Shape
+from conversation.shape import CodeBlock, FilledCode, Shape, Snippet
 from conversation.skills import SKILLS, CodeFile, Language, Wish, ask_for, card_of, shape_of
 from conversation.splitting import split
 
@@ -110,13 +110,49 @@ class TestShapes:
         )
 
     @pytest.mark.parametrize(
-        "shape", [FilledCode.of(Hole("a\n", "\nz"), "c"), CodeBlock.going_on("```", "md"), Shape()]
+        ("language", "said", "shown"),
+        [
+            ("python", "x = 1\n```\nSo.", "```python\nx = 1\n```\nSo."),
+            ("python", "\tx = 1", "```python\n\tx = 1"),
+            ("python", "```python\nx = 1\n```", "```python\nx = 1\n```"),
+            ("python", "\n```py\nx = 1\n```", "```python\nx = 1\n```"),
+            ("", "python\nx = 1\n```", "```python\nx = 1\n```"),
+            ("", " c++ \r\nint x;\r\n```", "```c++\nint x;\r\n```"),
+            ("", "\nx = 1\n```", "```\nx = 1\n```"),
+            ("", "x = 1\ny = 2\n```", "```\nx = 1\ny = 2\n```"),
+            ("", "print(1)", "```\nprint(1)"),
+            ("", "```js\nf()\n```", "```js\nf()\n```"),
+            ("", "", ""),
+        ],
     )
-    def test_a_growing_answer_only_grows(self, shape: Shape) -> None:
+    def test_a_snippet_has_one_opening(self, language: str, said: str, shown: str) -> None:
+        """Whatever the model says behind it: its language, code at once, or the same opening again."""
+        assert shape_of(Skill.CODE, language, "").shown(said, ended=True) == shown
+
+    @pytest.mark.parametrize("code", ["x\x0cy\n<>\nz\n", "a\u2028b\n<>\nc", "a\r\n<>\r\nb\r\n"])
+    def test_the_change_counts_lines_as_editors_do(self, code: str) -> None:
+        """A form feed ends none."""
+        prefix, suffix = code.split("<>")
+        shown = FilledCode.of(Hole(prefix, suffix), "").shown("new", ended=True)
+        assert "Line 2 is what I filled in:" in shown
+        assert [line for line in shown.split("\n") if line.startswith("+")] == ["+new" + "\r" * ("\r" in code)]
+
+    @pytest.mark.parametrize("said", ["first\n\tsecond\r\nthird", "x = 1\ny", "```py\nz\n```\n", "\n\n  a `b`\n"])
+    @pytest.mark.parametrize(
+        "shape",
+        [
+            FilledCode.of(Hole("a\n", "\nz"), "c"),
+            CodeBlock.going_on("```", "md"),
+            Shape(),
+            Snippet.of(""),
+            Snippet.of("c"),
+        ],
+    )
+    def test_a_growing_answer_only_grows(self, shape: Shape, said: str) -> None:
         """What was shown is the beginning of what is shown next, up to the end."""
-        said = "first\n\tsecond\r\nthird"
         shown = [shape.shown(said[:length], ended=False) for length in range(len(said) + 1)]
         shown.append(shape.shown(said, ended=True))
+        assert shown[-1]
         assert all(later.startswith(earlier) for earlier, later in pairwise(shown))
 
     @pytest.mark.parametrize("code", ["x = '```'\n", "```\n````\n", "\tx\r\n"])
