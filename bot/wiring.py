@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from bot.models import ConfiguredModel
 from bot.settings import Settings
+from conversation import notices
 from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
@@ -26,6 +27,7 @@ from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
 from storage.lanes import errands, questions
+from storage.preferences import RedisPreferences
 from storage.rates import RedisRates
 from storage.schema import check_schema
 from storage.screen import RedisScreen
@@ -127,18 +129,20 @@ def build_worker(
     """What answers on the platforms that it can write to; a `frank` one tells the people there technical reasons."""
     settings = house.settings
     slots = RedisSlots(house.redis, house.keys, lease_seconds=settings.lease_seconds)
+    preferences = RedisPreferences(house.redis, house.keys)
     manners = Manners(
         system_prompt=settings.system_prompt,
         sampling=Sampling(settings.max_new_tokens, settings.temperature, settings.top_p),
         patience=Patience(settings.model_patience_seconds),
         frank=frank,
+        introduction="" if frank else notices.INTRODUCTION,
     )
 
     def worker(lanes: Sequence[str], concurrency: int) -> Worker:
         queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
         return Worker(
             queue,
-            Manager(house.threads, queue, house.model, sinks, manners, slots, histories, house.infiller),
+            Manager(house.threads, queue, house.model, sinks, manners, slots, preferences, histories, house.infiller),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,

@@ -22,7 +22,14 @@ from conversation.coding import Asked, ask_code
 from conversation.control import CalledBack, Control
 from conversation.delivery import Bind, Delivery, begun_anew
 from conversation.errands import run_errand
-from conversation.errors import ModelError, ModelUnavailable, PromptError, QuestionGone
+from conversation.errors import (
+    ModelError,
+    ModelUnavailable,
+    PromptError,
+    PromptTooLong,
+    QuestionGone,
+    StoreUnavailable,
+)
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
@@ -32,6 +39,7 @@ from conversation.model import (
     Job,
     Message,
     Offer,
+    Owner,
     Provenance,
     Role,
     Settlement,
@@ -43,14 +51,17 @@ from conversation.ports import (
     History,
     JobQueue,
     ModelSlots,
+    PreferenceStore,
     ReplySink,
     Sampling,
     TakesFiles,
     TellsPrivately,
     ThreadStore,
 )
+from conversation.preferences import of_starter, sampling, system_prompt
 from conversation.prompts.models import check_infills
 from conversation.question import Question, place
+from conversation.report import Reporter
 from conversation.shape import Shape
 from conversation.skills import card_of
 from conversation.status import StatusLine
@@ -83,6 +94,7 @@ class Manners:
     frank: bool = False  # people here run the service themselves: they are told the technical reason too
     # A question that is older when its turn comes is answered only when its person still wants that.
     ask_first_after_seconds: float = 2 * 3600.0
+    introduction: str = ""  # stands below the first answer that a person gets
 
 
 class Manager:
@@ -96,12 +108,14 @@ class Manager:
         sinks: Mapping[str, ReplySink],
         manners: Manners,
         slots: ModelSlots,
+        preferences: PreferenceStore,
         histories: Mapping[str, History] | None = None,
         infiller: ModelSource | None = None,
     ) -> None:
         self._histories, self._infiller = histories or {}, infiller
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
-        self._slots = slots
+        self._slots, self._preferences = slots, preferences
+        self._reporter = Reporter(models, slots, preferences, manners.sampling.max_new_tokens)
         self._known: LanguageModel | None = None  # as it was when it last was ready
 
     async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason:
@@ -120,7 +134,7 @@ class Manager:
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status, control)
         if claim.job.is_errand:
-            return await run_errand(claim.job, self._threads, delivery, self._manners.system_prompt)
+            return await run_errand(claim.job, self._threads, delivery, self._reporter)
         status.say(notices.THINKING)
         try:
             try:
@@ -141,6 +155,8 @@ class Manager:
                 await delivery.save()
             return outcome
         ending, notice = outcome
+        if await self._is_first(answering):
+            notice = "\n".join(filter(None, (notice, self._manners.introduction)))
         answering.keep_old_answer(ending)
         answering.draft.ended = True
         await delivery.close(ending, notice, answering.offers(ending))
@@ -153,6 +169,23 @@ class Manager:
         if delivery.barred is not None and isinstance(sink, TellsPrivately):
             await sink.tell(answering.claim.job, notices.could_not_show(delivery.barred.user_notice))
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+
+    async def _is_first(self, answering: _Answering) -> bool:
+        """Whether this is the first answer that its person gets, and does not say so yet."""
+        first = answering.claim.job.messages[0]
+        if (
+            not self._manners.introduction
+            or not answering.draft.visible
+            or answering.claim.checkpoint.ending is not None
+        ):
+            return False
+        try:
+            return await self._preferences.meets(
+                Owner.person_of(first.address, first.author_id), answering.claim.job.id
+            )
+        except StoreUnavailable as error:
+            log.warning("job %s does not introduce us: %s", answering.claim.job.id, error)
+            return False
 
     async def _begin(
         self,
@@ -167,7 +200,10 @@ class Manager:
         """The question in its thread, with what it points to (if it `reads` that); and the draft and the messages to go
         on in."""
         job = claim.job
-        thread = await self._threads.open(job.conversation_id, self._manners.system_prompt)
+        preferences = await of_starter(self._preferences, job)  # pinned, if nobody has begun this thread before
+        thread = await self._threads.open(
+            job.conversation_id, system_prompt(self._manners.system_prompt, preferences), preferences
+        )
         history = self._histories.get(job.lane) if reads else None
         above = await read_above(job, thread, self._threads, history, delivery.save)
         question = place(job, above.thread)
@@ -261,7 +297,7 @@ class Manager:
     async def asked(self, question: Question, model: LanguageModel, said: str) -> Asked:
         """What to ask: the thread and the question, cut to what the model's window holds beside the reply. A question
         that works on code itself sees nothing of its thread."""
-        budget = model.card.context_tokens - self._manners.sampling.max_new_tokens - MARGIN_TOKENS
+        budget = model.card.context_tokens - self.sampling(question).max_new_tokens - MARGIN_TOKENS
         if model.card.prompt_tokens is not None:
             budget = min(budget, model.card.prompt_tokens - MARGIN_TOKENS)
         window = Window(model.card.context_tokens, budget)
@@ -274,9 +310,14 @@ class Manager:
             return await ask_code(turn, model.format, budget, in_words=in_words)
         thread, fingerprint = question.thread, model.format.fingerprint
         counts = await self._threads.counts(thread.conversation_id, fingerprint)
-        fitted = await fit(
-            question.earlier, question.asked, thread.system_prompt, model.format, budget, thread.cut, counts, window
-        )
+        try:
+            fitted = await fit(
+                question.earlier, question.asked, thread.system_prompt, model.format, budget, thread.cut, counts, window
+            )
+        except PromptTooLong as error:
+            if thread.preferences.additions:
+                error.user_notice = notices.ADDITIONS_DO_NOT_FIT
+            raise
         if fitted.new_counts:
             await self._threads.save_counts(thread.conversation_id, fingerprint, fitted.new_counts)
         return Asked(
@@ -287,6 +328,10 @@ class Manager:
             fitted.earlier_dropped,
             fitted.clipped_lines,
         )
+
+    def sampling(self, question: Question) -> Sampling:
+        """How the model chooses in this question's thread, whatever its skill."""
+        return sampling(self._manners.sampling, question.thread.preferences)
 
     def asks_first(self, lane: str, age_seconds: float) -> bool:
         """Whether a question of this age is answered only when its person still wants that."""
@@ -418,7 +463,7 @@ class _Answering:
 
     @property
     def _sampling(self) -> Sampling:
-        return card_of(self.question.skill).sampling(self.manager.manners.sampling)
+        return card_of(self.question.skill).sampling(self.manager.sampling(self.question))
 
     def notice(self, ending: Ending) -> str:
         """What the person is told below the answer."""

@@ -18,7 +18,7 @@ class ThreadId:
     thread: str
 
     def __str__(self) -> str:
-        return ":".join(quote(part, safe=".-_@") for part in (self.platform, self.tenant, self.channel, self.thread))
+        return _text_of(self.platform, self.tenant, self.channel, self.thread)
 
     @classmethod
     def parse(cls, text: str) -> ThreadId:
@@ -27,6 +27,10 @@ class ThreadId:
         if len(parts) != 4:
             raise ValueError(f"a thread id has four parts between colons, this has {len(parts)}: {text!r}")
         return cls(*parts)
+
+
+def _text_of(*parts: str) -> str:
+    return ":".join(quote(part, safe=".-_@") for part in parts)
 
 
 class Role(StrEnum):
@@ -56,11 +60,18 @@ class Command(StrEnum):
     REMOVE = "remove"  # the settled message `target` was deleted: so is what came of it
     FORGET = "forget"  # remove the thread from memory
     TELL = "tell"  # show `text`, a sentence of ours, as the answer
+    HELP = "help"  # say what can be done
+    STATUS = "status"  # say which model answers, how busy it is, and what is set
 
     @property
     def is_errand(self) -> bool:
         """Whether it needs no model."""
         return self not in {Command.ASK, Command.CONTINUE, Command.AGAIN}
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether only a sentence of ours comes of it, which is no part of the thread where it is said."""
+        return self in {Command.TELL, Command.HELP, Command.STATUS}
 
 
 class Skill(StrEnum):
@@ -84,15 +95,63 @@ class Action(StrEnum):
     AGAIN = "again"
     GOOD = "good"
     BAD = "bad"
+    TRY = "try"  # ask an example
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A button. `target` is the id of the exchange that it is about."""
+    """A button. `target` is the id of the exchange that it is about; of an example, the skill."""
 
     action: Action
     label: str
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A programming language: as people write it, and as a code block's tag."""
+
+    name: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a channel or a person has set; None and "": as the service is set."""
+
+    language: Language | None = None  # of code, unless another is asked for
+    additions: str = ""  # to the system prompt
+    temperature: float | None = None  # of answers in words
+    max_new_tokens: int | None = None  # of one reply
+
+
+class OwnerKind(StrEnum):
+    CHANNEL = "channel"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose preferences: a channel's, or a person's in one workspace or server. They do not follow the person into
+    another: what somebody wrote for one company's code is nothing for the next."""
+
+    platform: str
+    tenant: str
+    kind: OwnerKind
+    id: str
+
+    def __str__(self) -> str:
+        return _text_of(self.platform, self.tenant, self.kind, self.id)
+
+    @classmethod
+    def channel_of(cls, address: ThreadId) -> Owner:
+        """The channel where a thread stands."""
+        return cls(address.platform, address.tenant, OwnerKind.CHANNEL, address.channel)
+
+    @classmethod
+    def person_of(cls, address: ThreadId, person_id: str) -> Owner:
+        """A person who writes there."""
+        return cls(address.platform, address.tenant, OwnerKind.PERSON, person_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +207,7 @@ class Thread:
     conversation_id: str
     turns: tuple[Turn, ...] = ()
     system_prompt: str = ""  # pinned when the thread started, so that its prompts keep their prefix
+    preferences: Preferences = field(default_factory=Preferences)  # pinned with it, and part of it
     cut: int = 0  # turns with a smaller `seq` are no longer seen by the model; only moves forward
     forgotten_at: float = 0.0  # seconds since 1970; what people wrote before is not to be read again
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from conversation import notices
-from conversation.model import Command, InboundMessage, Job, Role, Skill, Thread, Turn
+from conversation.model import Command, InboundMessage, Job, Language, Role, Skill, Thread, Turn
 from conversation.shape import Shape
 from conversation.skills import is_in_words, one_skill, shape_of
 
@@ -73,14 +73,16 @@ def place(job: Job, thread: Thread) -> Question:
         if last is None or message.target not in {"", last.exchange}:
             return Question(thread)
         return Question(thread, exchange=last.exchange, continued=last if last.role is Role.ASSISTANT else None)
-    new = tuple(_turn(job.id, index, message) for index, message in enumerate(job.messages))
+    language = thread.preferences.language
+    new = tuple(_turn(job.id, index, message, language) for index, message in enumerate(job.messages))
     if not any(turn.text.strip() for turn in new):
         # Only a mention: it points to what stands above it, if there is anything.
         new = (replace(new[0], text=notices.SEE_ABOVE),) if thread.turns else ()
     return Question(thread, new)
 
 
-def _turn(job_id: str, index: int, message: InboundMessage) -> Turn:
+def _turn(job_id: str, index: int, message: InboundMessage, preferred: Language | None) -> Turn:
+    usual = preferred.tag if preferred is not None and message.skill is Skill.CODE else ""
     return Turn(
         id=f"{job_id}:{index}",
         exchange=job_id,
@@ -92,6 +94,6 @@ def _turn(job_id: str, index: int, message: InboundMessage) -> Turn:
         message_ids=(message.message_id,),
         edited_at=message.edited_at,
         skill=message.skill,
-        language=message.language,
+        language=message.language or usual,
         code=message.code,
     )

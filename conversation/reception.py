@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from conversation import notices
 from conversation.errors import MessageTooLong
+from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake
 from conversation.model import Action, Command, Ending, InboundMessage, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
@@ -22,7 +23,8 @@ _QUIET = frozenset({"quiet", "mute", "be quiet"})
 _BACK = frozenset({"back", "unmute", "come back"})
 _HELP = frozenset({"help", "help!", "?"})
 _FORGET = frozenset({"forget", "forget this", "forget everything"})
-_SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _FORGET
+_STATUS = frozenset({"status"})
+_SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _STATUS | _FORGET
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
@@ -182,6 +184,8 @@ class Reception:
         """A button was pressed; gives what the person is told about it, "" for nothing."""
         if refusal := self._access.refusal(press.person):
             return refusal
+        if press.action is Action.TRY:
+            return await self._try(press)
         conversation_id = await self._inbox.conversation(press.person.address)
         if conversation_id is None:
             return notices.NO_SUCH_ANSWER
@@ -192,6 +196,27 @@ class Reception:
             kept = await self._feedback.rate(conversation_id, press.target, press.person.id, opinion)
             return notices.THANKS if kept else notices.NO_SUCH_ANSWER
         return await self._ask_again(press, conversation_id)
+
+    async def _try(self, press: Press) -> str:
+        """Ask an example, as if its person had written it."""
+        if (question := example(press.target)) is None:
+            return notices.NO_SUCH_EXAMPLE
+        name = f"{press.action}:{press.person.address}:{press.target}:{press.message_id}:{press.person.id}"
+        if not await self._inbox.begin(name):
+            return notices.ALREADY_ASKED
+        message = InboundMessage(
+            address=press.person.address,
+            message_id=press.id,
+            author_id=press.person.id,
+            author_name=press.person_name,
+            text=question.text,
+            sent_at=press.at,
+            skill=question.skill,
+            language=question.language,
+            code=question.code,
+            reply_to=press.reply_to,
+        )
+        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_ASKED
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
@@ -242,8 +267,9 @@ class Reception:
         if word in _QUIET | _BACK:
             await self._inbox.mute(message.address, word in _QUIET)
             return await self._tell(message, notices.QUIET if word in _QUIET else notices.BACK)
-        if word in _HELP:
-            return await self._tell(message, notices.HELP)
+        if word in _HELP | _STATUS:
+            command = Command.HELP if word in _HELP else Command.STATUS
+            return await self._inbox.accept(replace(message, command=command, above=()))
         stopped = await self._stop(message)
         if word in STOP_WORDS:
             return None if stopped else await self._tell(message, notices.NOTHING_RUNS)

@@ -11,18 +11,24 @@ from dataclasses import dataclass, replace
 from conversation import notices
 from conversation.attached import with_file
 from conversation.errors import InvalidDialog, PromptError
-from conversation.model import Skill, Turn
+from conversation.model import Language, Skill, Turn
 from conversation.ports import Sampling
 from conversation.prompts.infill import HOLE, Hole, split_hole
 from conversation.shape import CodeBlock, FilledCode, Shape, Snippet
 
-
-@dataclass(frozen=True, slots=True)
-class Language:
-    """A programming language: as people write it, and as a code block's tag."""
-
-    name: str
-    tag: str
+__all__ = [
+    "SKILLS",
+    "CodeFile",
+    "Language",
+    "Question",
+    "SkillCard",
+    "Wish",
+    "ask_for",
+    "card_of",
+    "is_in_words",
+    "one_skill",
+    "shape_of",
+]
 
 
 @dataclass(frozen=True, slots=True)

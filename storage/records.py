@@ -12,6 +12,8 @@ from conversation.model import (
     Command,
     Ending,
     InboundMessage,
+    Language,
+    Preferences,
     Provenance,
     Role,
     Segment,
@@ -43,6 +45,18 @@ def load_turn(data: bytes, seq: int) -> Turn:
     if record.get("provenance"):
         record["provenance"] = Provenance(**record["provenance"])
     return Turn(**record, seq=seq)
+
+
+def dump_preferences(preferences: Preferences) -> bytes:
+    """Empty when nothing is set."""
+    return orjson.dumps(preferences) if preferences != Preferences() else b""
+
+
+def load_preferences(data: bytes) -> Preferences:
+    record: dict[str, Any] = orjson.loads(data) if data else {}
+    if record.get("language"):
+        record["language"] = Language(**record["language"])
+    return Preferences(**record)
 
 
 def message_record(message: InboundMessage) -> dict[str, Any]:

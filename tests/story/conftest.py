@@ -26,6 +26,7 @@ from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.lanes import errands, questions
+from storage.preferences import RedisPreferences
 from storage.slots import RedisSlots
 from storage.threads import RedisThreads
 from tests.fakes import FakeHistory, RecordingPlatform, ScriptedModel
@@ -110,7 +111,15 @@ class Town:
 
     def _manager(self, queue: RedisJobs) -> Manager:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}
-        return Manager(self.threads, queue, self.model, sinks, self.manners, self.slots(), histories, self.infiller)
+        slots, preferences = self.slots(), self.preferences
+        return Manager(
+            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller
+        )
+
+    @property
+    def preferences(self) -> RedisPreferences:
+        """What channels and people have set."""
+        return RedisPreferences(self.redis, self.keys)
 
     @property
     def reception(self) -> Reception:

@@ -24,9 +24,10 @@ from storage.inbox import RedisInbox
 from storage.keys import Keys
 from storage.threads import RedisThreads
 from tests.servers.behaviour import Behaviour
-from tests.servers.discord import ALICE, BOT_USER, FORUM, PUBLIC, DiscordServer, Message
+from tests.servers.discord import ALICE, BOT_USER, FORUM, GUILD, PEOPLE, PUBLIC, DiscordServer, Message
 from tests.servers.discord.interaction import Interaction
 from tests.servers.tgi import TgiServer
+from tests.story.acquaintances import acquaint
 from tests.story.replicas import replica
 from tests.waiting import until
 
@@ -230,5 +231,6 @@ async def office(
             "drain_seconds": 10.0,
         },
     )
+    await acquaint(redis_client, "discord", [GUILD, "@me"], PEOPLE)
     yield made
     assert made.untidy() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from conversation import notices
+from conversation import guide, notices
 from tests.servers.behaviour import Behaviour
 from tests.servers.discord import ALICE, BOB, GENERAL, OTHER_BOT, RANDOM, DiscordServer, dm_of
 from tests.servers.discord.messages import REPLY
@@ -238,7 +238,7 @@ async def test_help_and_forget_are_at_hand(office: Office, discord: DiscordServe
         await office.settled()
         await discord.mention("help", channel=asked)
         await office.settled()
-        assert office.thread(asked)[-1].shown == notices.HELP
+        assert office.thread(asked)[-1].shown == guide.HELP
         assert len(office.model.requests) == 1
         await discord.mention("forget", channel=asked)
         await office.settled()
@@ -255,7 +255,7 @@ async def test_text_and_code_that_is_attached_belongs_to_the_question(office: Of
     async with office.replica():
         asked = await discord.mention("what is wrong here?", attachments=[("loop.py", "while True: pass\n")])
         await office.settled()
-        assert "what is wrong here?\n\nloop.py:\n```\nwhile True: pass\n```" in office.last_prompt()
+        assert "what is wrong here?\n\nloop.py:\n```python\nwhile True: pass\n```" in office.last_prompt()
         alone = await discord.say("", channel=HELP, attachments=[("message.txt", "why is my list empty?")])
         await office.settled()
         assert "why is my list empty?" in office.last_prompt()

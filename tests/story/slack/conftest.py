@@ -24,7 +24,9 @@ from storage.keys import Keys
 from storage.threads import RedisThreads
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import GENERAL, Message, SlackServer
+from tests.servers.slack.cast import PEOPLE
 from tests.servers.tgi import TgiServer
+from tests.story.acquaintances import acquaint
 from tests.waiting import until
 
 QUESTION = "how do I sort a list?"
@@ -202,5 +204,6 @@ async def office(
             "drain_seconds": 10.0,
         },
     )
+    await acquaint(redis_client, "slack", [slack.team], PEOPLE)
     yield made
     assert not made.untidy()
