@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from adapters.languages import language_named
 from bot.models import ConfiguredModel
 from bot.settings import Settings
 from conversation import notices
@@ -18,6 +19,7 @@ from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
 from conversation.ports import History, ReplySink, Sampling
+from conversation.preference_desk import PreferenceDesk
 from conversation.reception import InsidersOnly, Reception
 from conversation.worker import Worker, Workers
 from storage.client import open_redis
@@ -51,6 +53,8 @@ class House:
     rates: RedisRates
     inbox: RedisInbox
     threads: RedisThreads
+    preferences: RedisPreferences
+    preference_desk: PreferenceDesk  # where the platforms' forms and commands change them
     screen: RedisScreen
     model: ConfiguredModel
     infiller: ConfiguredModel | None  # a second model, for `fill`
@@ -69,15 +73,18 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         try:
             await check_schema(redis, keys)
             inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
-            intake = Intake(inbox, settings.max_input_chars)
+            intake, access = Intake(inbox, settings.max_input_chars), InsidersOnly()
+            preferences = RedisPreferences(redis, keys)
             yield House(
                 settings=settings,
                 redis=redis,
                 intake=intake,
-                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), InsidersOnly()),
+                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), access),
                 rates=RedisRates(redis, keys),
                 inbox=inbox,
                 threads=threads,
+                preferences=preferences,
+                preference_desk=PreferenceDesk(preferences, access, language_named, settings.max_new_tokens),
                 screen=RedisScreen(redis, keys),
                 model=model,
                 infiller=infiller,
@@ -129,7 +136,6 @@ def build_worker(
     """What answers on the platforms that it can write to; a `frank` one tells the people there technical reasons."""
     settings = house.settings
     slots = RedisSlots(house.redis, house.keys, lease_seconds=settings.lease_seconds)
-    preferences = RedisPreferences(house.redis, house.keys)
     manners = Manners(
         system_prompt=settings.system_prompt,
         sampling=Sampling(settings.max_new_tokens, settings.temperature, settings.top_p),
@@ -140,9 +146,10 @@ def build_worker(
 
     def worker(lanes: Sequence[str], concurrency: int) -> Worker:
         queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
+        threads, preferences, model, infiller = house.threads, house.preferences, house.model, house.infiller
         return Worker(
             queue,
-            Manager(house.threads, queue, house.model, sinks, manners, slots, preferences, histories, house.infiller),
+            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, infiller),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,

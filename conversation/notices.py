@@ -16,7 +16,7 @@ WORDS_OF_THREADS = (
     "Say there: `stop` ends an answer, `quiet` makes me speak only when mentioned (`back` undoes it), `forget` removes "
     "the thread from my memory, `status` tells how busy I am."
 )
-# Below the first answer that a person gets. Discord leaves a notice 320 characters in all.
+# Below the first answer that a person gets, under all that is said of that answer: platforms bound a notice's length.
 INTRODUCTION = (
     "I am an AI model that runs here: I can be wrong, and I know English best. "
     "How you rate an answer goes to the people who run me."

@@ -14,8 +14,8 @@ from conversation.model import Action, Offer
 from conversation.ports import Content
 
 MAX_CONTENT = 2_000  # characters
-# The longest that Delivery puts together has about 310; a reason that a model's server gave may be longer.
-MAX_NOTICE = 320
+# The longest that Delivery puts together has about 440; a reason that a model's server gave may be longer.
+MAX_NOTICE = 450
 # What of the answer's own text always fits.
 MAX_TEXT = MAX_CONTENT - MAX_NOTICE
 _SMALL = "-# "

@@ -27,8 +27,9 @@ class Shortcut:
 
 
 def press(body: Json, me: Identity, names: Mapping[str, str]) -> Press | None:
-    """A button with the action_id `corral:<action>` and the Offer's target as its value; of feedback buttons, which
-    share one action_id, the value is `good:<target>` or `bad:<target>`. None for any other."""
+    """A button with the action_id `corral:<action>`, which may go on behind a colon, and the Offer's target as its
+    value; of feedback buttons, which share one action_id, the value is `good:<target>` or `bad:<target>`. None for
+    any other."""
     actions = body.get("actions")
     if not isinstance(actions, list) or not actions:
         raise Malformed("actions is no list of them")
@@ -36,9 +37,9 @@ def press(body: Json, me: Identity, names: Mapping[str, str]) -> Press | None:
     action_id, value = string(pressed, "action_id"), string(pressed, "value")
     if not action_id.startswith(_PREFIX):
         return None
-    name, target = (
-        value.split(":", 1) if action_id == _FEEDBACK and ":" in value else (action_id[len(_PREFIX) :], value)
-    )
+    name, target = action_id[len(_PREFIX) :].partition(":")[0], value
+    if action_id == _FEEDBACK and ":" in value:
+        name, target = value.split(":", 1)
     try:
         action = Action(name)
     except ValueError:
