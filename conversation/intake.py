@@ -49,6 +49,8 @@ class Intake:
     def check(self, message: InboundMessage) -> InboundMessage:
         """The message as it can be stored. Raises MessageTooLong."""
         # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
-        if len(message.text) > self._max_input_chars:
-            raise MessageTooLong(user_notice=notices.too_long(len(message.text), self._max_input_chars))
-        return replace(message, text=storable(message.text), author_name=storable(message.author_name))
+        length = max(len(message.text), len(message.code))
+        if length > self._max_input_chars:
+            raise MessageTooLong(user_notice=notices.too_long(length, self._max_input_chars))
+        name, code = storable(message.author_name), storable(message.code)
+        return replace(message, text=storable(message.text), author_name=name, code=code)
