@@ -21,6 +21,7 @@ from conversation.manager import Manager, Manners
 from conversation.ports import History, ReplySink, Sampling
 from conversation.preference_desk import PreferenceDesk
 from conversation.reception import InsidersOnly, Reception
+from conversation.report import Reporter
 from conversation.worker import Worker, Workers
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
@@ -53,8 +54,10 @@ class House:
     rates: RedisRates
     inbox: RedisInbox
     threads: RedisThreads
+    slots: RedisSlots
     preferences: RedisPreferences
     preference_desk: PreferenceDesk  # where the platforms' forms and commands change them
+    reporter: Reporter  # for a process that answers itself; others ask with Command.STATUS
     screen: RedisScreen
     model: ConfiguredModel
     infiller: ConfiguredModel | None  # a second model, for `fill`
@@ -75,6 +78,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
             intake, access = Intake(inbox, settings.max_input_chars), InsidersOnly()
             preferences = RedisPreferences(redis, keys)
+            slots = RedisSlots(redis, keys, lease_seconds=settings.lease_seconds)
             yield House(
                 settings=settings,
                 redis=redis,
@@ -85,6 +89,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
                 threads=threads,
                 preferences=preferences,
                 preference_desk=PreferenceDesk(preferences, access, language_named, settings.max_new_tokens),
+                reporter=Reporter(model, slots, preferences, settings.max_new_tokens),
+                slots=slots,
                 screen=RedisScreen(redis, keys),
                 model=model,
                 infiller=infiller,
@@ -135,7 +141,6 @@ def build_worker(
 ) -> Workers:
     """What answers on the platforms that it can write to; a `frank` one tells the people there technical reasons."""
     settings = house.settings
-    slots = RedisSlots(house.redis, house.keys, lease_seconds=settings.lease_seconds)
     manners = Manners(
         system_prompt=settings.system_prompt,
         sampling=Sampling(settings.max_new_tokens, settings.temperature, settings.top_p),
@@ -146,10 +151,10 @@ def build_worker(
 
     def worker(lanes: Sequence[str], concurrency: int) -> Worker:
         queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
-        threads, preferences, model, infiller = house.threads, house.preferences, house.model, house.infiller
+        threads, model, slots, preferences = house.threads, house.model, house.slots, house.preferences
         return Worker(
             queue,
-            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, infiller),
+            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,

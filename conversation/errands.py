@@ -43,7 +43,9 @@ async def _aside(job: Job, delivery: Delivery, reporter: Reporter) -> Settlement
     message = job.messages[0]
     if message.command is Command.HELP:
         return await _say(delivery, guide.HELP, guide.examples())
-    return await _say(delivery, await reporter.report(job) if message.command is Command.STATUS else message.text)
+    if message.command is Command.STATUS:
+        return await _say(delivery, await reporter.report(message.address, message.author_id))
+    return await _say(delivery, message.text)
 
 
 async def _say(delivery: Delivery, text: str, offered: tuple[Offer, ...] = ()) -> Settlement:

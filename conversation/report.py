@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from conversation import notices
 from conversation.errors import ModelError, PromptError
-from conversation.language_model import LanguageModel, ModelSource
-from conversation.model import Job, Owner, Preferences
-from conversation.ports import ModelSlots, PreferenceStore
+from conversation.language_model import ModelSource
+from conversation.model import Owner, Preferences, ThreadId
+from conversation.ports import ModelCard, ModelSlots, PreferenceStore
 from conversation.preferences import described
 
 # A model that is loading still must not keep back the rest.
@@ -25,10 +25,10 @@ class Reporter:
     preferences: PreferenceStore
     most_tokens: int
 
-    async def report(self, job: Job) -> str:
-        """For the person and the channel of this job, one sentence a line. Raises StoreUnavailable."""
-        first = job.messages[0]
-        owners = Owner.channel_of(first.address), Owner.person_of(first.address, first.author_id)
+    async def report(self, address: ThreadId, person_id: str) -> str:
+        """For a person in the channel of this address, one sentence a line. Opens the model, where it is not open yet.
+        Raises StoreUnavailable."""
+        owners = Owner.channel_of(address), Owner.person_of(address, person_id)
         channel, person = await self.preferences.get(*owners)
         waiting = await self.slots.waiting()
         try:
@@ -40,14 +40,12 @@ class Reporter:
             lines = [error.user_notice, notices.questions_wait(waiting)]
         else:
             free = await self.slots.free(model.server, model.card.slots)
-            lines = [*self._about(model), notices.busy(waiting, free, model.card.slots)]
+            lines = [*_about(model.card, self.most_tokens), notices.busy(waiting, free, model.card.slots)]
         return "\n".join((*lines, *_set(channel, person)))
 
-    def _about(self, model: LanguageModel) -> tuple[str, str]:
-        card = model.card
-        return notices.model_is(card.model_id, is_demo=card.is_demo), notices.window(
-            card.context_tokens, self.most_tokens
-        )
+
+def _about(card: ModelCard, most_tokens: int) -> tuple[str, str]:
+    return notices.model_is(card.model_id, is_demo=card.is_demo), notices.window(card.context_tokens, most_tokens)
 
 
 def _set(channel: Preferences, person: Preferences) -> tuple[str, str]:
