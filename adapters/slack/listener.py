@@ -18,6 +18,7 @@ from adapters.slack.client import web_client
 from adapters.slack.contact import who_am_i
 from adapters.slack.home import Home
 from adapters.slack.identity import SlackAccess, SlackRefused
+from adapters.slack.odd import log_oddity
 from adapters.slack.people import People
 from adapters.slack.receiving import Receiving
 from adapters.slack.socket_mode import PING_SECONDS, SocketMode
@@ -139,7 +140,7 @@ def _bolt(access: SlackAccess, receiving: Receiving) -> AsyncApp:
     # It answers by itself and no listener follows: Bolt acknowledges an event before it runs listeners, which are
     # tasks that nobody keeps. It comes before Bolt's authorisation, which asks Slack who we are at the first event
     # and acknowledges that event when Slack does not tell.
-    return AsyncApp(
+    app = AsyncApp(
         logger=bolt_log,
         name="corral",
         client=web_client(access.bot_token, access.api_url),
@@ -147,6 +148,14 @@ def _bolt(access: SlackAccess, receiving: Receiving) -> AsyncApp:
         before_authorize=store_first,
         ssl_check_enabled=False,
     )
+
+    # Bolt itself would answer 500, and log what the error says, which may be what people wrote.
+    async def refuse(error: Exception) -> BoltResponse:
+        log_oddity(log, "a payload of Slack's could not be taken", error)
+        return BoltResponse(status=400, body="")
+
+    app.error(refuse)
+    return app
 
 
 async def _end(task: asyncio.Task[None]) -> None:
