@@ -81,13 +81,16 @@ class Desk:
             coming = THREAD_COMES if by.place.kind is Kind.CHANNEL else ANSWER_COMES
             await best_effort(interaction.edit_original_response(content=error or coming, allowed_mentions=_NOBODY))
 
-    async def press(self, interaction: discord.Interaction, action: Action, target: str) -> None:
-        """A button. It is acknowledged first: what a worker then edits may be what the acknowledgement is about."""
+    async def press(
+        self, interaction: discord.Interaction, action: Action, target: str, asked_in: tuple[str, str] | None = None
+    ) -> None:
+        """A button. It is acknowledged first: what a worker then edits may be what the acknowledgement is about.
+        `asked_in` as in `interactions.press`."""
         if not await self._acknowledge(interaction) or interaction.message is None:
             return
         is_private = interaction.message.flags.ephemeral
         pressed = interactions.press(
-            called(interaction), action, target, str(interaction.message.id), is_private=is_private
+            called(interaction), action, target, str(interaction.message.id), is_private=is_private, asked_in=asked_in
         )
         try:
             # A double click is two presses at once: the second is to find what came of the first.

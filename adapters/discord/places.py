@@ -17,6 +17,8 @@ from conversation.model import Command, Job, ThreadId
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
 _SNOWFLAKE = re.compile(r"\d{15,20}")
+# What the last part of the address of such a conversation begins with.
+PRIVATE_THREAD = "private-"
 MAX_TITLE, UNTITLED = 100, "Question"
 
 
@@ -58,6 +60,12 @@ def asked_in_root(job: Job) -> str | None:
     if message.command is Command.REMOVE:
         return message.target if message.target == message.address.thread else None
     return message.message_id if message.reply_to.get("from") == message.message_id else None
+
+
+def asked_privately_in(job: Job) -> ThreadId | None:
+    """The address of a conversation that one person sees alone, wherever its answers are shown."""
+    address = job.messages[0].address
+    return address if address.thread.startswith(PRIVATE_THREAD) else None
 
 
 def thread_title(job: Job) -> str:
