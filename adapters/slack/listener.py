@@ -84,7 +84,9 @@ class SlackListener:
         background = Background()
         self._stack.push_async_callback(background.aclose, PARTING_SECONDS)
         asides = Asides(self._api, background)
-        self._receiving = receiving = Receiving(self._reception, self._people, Home(self._api), asides, background)
+        self._receiving = receiving = Receiving(
+            self._api, self._reception, self._people, Home(self._api), asides, background
+        )
         self.app = _bolt(self._access, receiving)
         contact = asyncio.create_task(self._keep_contact(receiving), name="contact with Slack")
         self._stack.push_async_callback(_end, contact)

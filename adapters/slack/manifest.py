@@ -13,6 +13,7 @@ Source: docs.slack.dev/reference/app-manifest. What each scope is for:
 | assistant:write | the agent view: suggested prompts, title, status and stop button |
 | users:read | people's names, so that the model can tell several people apart |
 | files:write | code that is too long for a message |
+| files:read | to find such a file in its thread again, when Slack's reply to its upload was lost |
 
 The app token of Socket Mode has the scope connections:write, which a manifest cannot give.
 """
@@ -33,6 +34,7 @@ SCOPES = (
     "channels:read",
     "chat:write",
     "commands",
+    "files:read",
     "files:write",
     "groups:history",
     "im:history",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.slack import commands
-from adapters.slack.commands import ANSWER_COMES, CODE_USAGE, HELP, NOT_KNOWN, NOT_READ, Asked
+from adapters.slack.commands import CODE_USAGE, HELP, NOT_KNOWN, NOT_READ
 from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped, people_in, translate
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import ASK_ABOUT_IT, Shortcut
@@ -414,9 +414,7 @@ class TestCommands:
     def test_a_question_gets_a_thread_of_its_own(self) -> None:
         """Named by the command, so that a replayed request is the same question."""
         asked = commands.translate(commanded("/corral", "why &lt;b&gt;?"), ME, NAMES, 1700000000.5)
-        assert isinstance(asked, Asked)
-        assert asked.reply == ANSWER_COMES
-        assert asked.heard == Heard(
+        assert asked == Heard(
             InboundMessage(
                 address=ThreadId("slack", "T1", "C1", "command-1.2.abc"),
                 message_id="command-1.2.abc",
@@ -471,9 +469,9 @@ class TestCommands:
     def test_a_long_question_is_quoted_in_part(self) -> None:
         """The writer shows it above the answer."""
         asked = commands.translate(commanded("/corral", "x" * 5000), ME, NAMES, 0.0)
-        assert isinstance(asked, Asked)
-        assert len(asked.heard.message.reply_to["asked"]) == 300
-        assert len(asked.heard.message.text) == 5000
+        assert isinstance(asked, Heard)
+        assert len(asked.message.reply_to["asked"]) == 300
+        assert len(asked.message.text) == 5000
 
     def test_a_broken_command_is_told(self) -> None:
         """Its author waits for something."""
@@ -527,7 +525,7 @@ class TestMalformed:
             assert load_message(dump_message(message)) == message
         assert all(isinstance(person, str) for person in people_in(payload, ME))
         asked = commands.translate(payload, ME, NAMES, 1.0)
-        assert isinstance(asked, str) or dump_message(asked.heard.message)
+        assert isinstance(asked, str) or dump_message(asked.message)
 
     @pytest.mark.parametrize("payload", EXAMPLES)
     def test_what_is_broken_here_is_understood_when_it_is_whole(self, payload: Json) -> None:

@@ -11,7 +11,7 @@ from adapters.slack import manifest as module
 from adapters.slack.commands import CODE, CORRAL
 from adapters.slack.limits import METHODS
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
-from tests.servers.slack.scopes import BY_KIND, GRANTED, NEEDED, lacking
+from tests.servers.slack.scopes import BY_KIND, FILES, GRANTED, NEEDED, lacking
 
 # What each event needs (docs.slack.dev/reference/events).
 EVENT_SCOPES = {
@@ -39,7 +39,7 @@ def test_each_method_that_is_called_has_its_scope(method: str) -> None:
 
 def test_no_scope_is_asked_for_that_nothing_needs() -> None:
     """An admin who reads them must not wonder."""
-    of_methods = {NEEDED[method] for method in METHODS & NEEDED.keys()} | {"channels:read"}
+    of_methods = {NEEDED[method] for method in METHODS & NEEDED.keys()} | {"channels:read", FILES}
     assert {*of_methods, *EVENT_SCOPES.values(), "commands"} == set(SCOPES)
     assert NEEDED.keys() | BY_KIND.keys() >= METHODS
 
