@@ -19,7 +19,7 @@ from adapters.discord.messages import Messages
 from adapters.discord.places import Interaction, asked_privately_in, destination_of, question_id
 from adapters.discord.refusals import NO_DM, NO_MUTUAL_GUILD, UNKNOWN_MESSAGE, Barred, Refusal
 from conversation.errors import CorralError
-from conversation.model import Job, Segment
+from conversation.model import Job, Segment, SegmentState
 from conversation.ports import Attachment, Content, Written
 from conversation.recent import Recent
 
@@ -81,6 +81,8 @@ class PrivateAnswers:
                     raise
             else:
                 return
+        if segment.state is SegmentState.CLOSED and at.mode != DIRECT and message_id not in self._moved:
+            return  # a full part, as whoever wrote it before us left it: it is not to be read a second time elsewhere
         self._moved[message_id] = await self._move(job, key, at.message_id, content, content)
 
     async def delete(self, job: Job, message_id: str) -> None:
