@@ -289,6 +289,7 @@ class Content:
     ending: str = ""  # with `final` on the answer's last message: the Ending
     closer: str = ""  # the end of `text` that only closes a code block, and moves when the text grows
     offers: tuple[Offer, ...] = ()  # what can be pressed below it
+    plain: bool = False  # in the simplest form that the platform has: it refused every other
 
 
 @dataclass(frozen=True, slots=True)
