@@ -6,7 +6,7 @@ Source: docs.slack.dev/reference/app-manifest. What each scope is for:
 |---|---|
 | app_mentions:read | to hear `@Corral ...` |
 | channels:history, groups:history, mpim:history | to hear follow-ups in threads; to read what stands above a mention |
-| channels:read | to know that the channel of a linked message is public; those of other kinds stay closed |
+| channels:read | to know that the channel of a linked message is public, and for guests whether they are in it |
 | im:history, im:write | direct messages; to tell somebody what cannot be said in a channel |
 | chat:write | to answer |
 | commands | `/corral`, `/code` and the message shortcut |

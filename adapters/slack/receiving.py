@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.response import BoltResponse
@@ -24,7 +25,7 @@ from conversation.background import Background
 from conversation.errors import QueueFull, Refused, StoreUnavailable
 from conversation.model import InboundMessage
 from conversation.order import InOrder
-from conversation.reception import Heard, Press, Reception
+from conversation.reception import Heard, Person, Press, Reception
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +120,15 @@ class Receiving:
                 self._tell(news, await self._reception.pressed(news))
             case Stopped():
                 if time.time() - news.at < STOP_SECONDS:
-                    await self._reception.stop(news.person)
+                    await self._stop(news.person)
             case HomeOpened():
                 self._background.start(self._home.greet(news), "suggest prompts")
+
+    async def _stop(self, person: Person) -> None:
+        # Slack says who pressed, and not where they belong.
+        if self.me is not None and await self._people.is_external(person.id, self.me):
+            person = replace(person, external=True)
+        await self._reception.stop(person)
 
     def _not_stored(self, news: News, error: StoreUnavailable) -> BoltResponse:
         if isinstance(news, Press | Shortcut):  # Slack brings these once

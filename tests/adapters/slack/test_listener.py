@@ -39,7 +39,7 @@ from storage.lanes import errands
 from storage.rates import RedisRates
 from storage.threads import RedisThreads
 from tests.adapters.slack import odd_payloads
-from tests.servers.slack import ALICE, BOB, BOT_USER, GENERAL, MPIM, OTHER_BOT, RANDOM, SlackServer, dm_of
+from tests.servers.slack import ALICE, BOB, BOT_USER, GENERAL, MPIM, OTHER_BOT, RANDOM, STRANGER, SlackServer, dm_of
 from tests.waiting import until
 
 KEYS = Keys()
@@ -400,6 +400,18 @@ class TestActing:
         await slack.stop_button(root)
         await all_acked(slack)
         assert await desk.jobs.checkpoint(claim, Checkpoint(text="Be")) is StopReason.STOPPED
+
+    async def test_slacks_stop_button_is_for_those_who_may_ask(self, slack: SlackServer, desk: Desk) -> None:
+        """The event says who pressed it and not where they belong; Slack is asked."""
+        root = await slack.mention("q")
+        await all_acked(slack)
+        claim = await desk.claim()
+        await slack.stop_button(root, user=STRANGER)
+        await all_acked(slack)
+        assert await desk.jobs.checkpoint(claim, Checkpoint(text="B")) is None
+        await slack.stop_button(root, user=BOB)
+        await all_acked(slack)
+        assert await desk.jobs.checkpoint(claim, Checkpoint(text="B")) is StopReason.STOPPED
 
     async def test_a_stop_that_comes_late_stops_nothing(
         self, slack: SlackServer, desk: Desk, monkeypatch: pytest.MonkeyPatch

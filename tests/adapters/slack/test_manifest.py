@@ -33,7 +33,11 @@ def test_each_event_has_its_scope() -> None:
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_each_method_that_is_called_has_its_scope(method: str) -> None:
     """What stands above a question is read in every kind of channel; a linked one only when it is public."""
-    kinds = ("channel",) if method == "conversations.info" else ("channel", "group", "im", "mpim")
+    kinds = (
+        ("channel",)
+        if method in {"conversations.info", "conversations.members"}
+        else ("channel", "group", "im", "mpim")
+    )
     assert [lacking(method, kind, SCOPES) for kind in kinds] == [None for _ in kinds]
 
 
