@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import discord
 
@@ -17,6 +18,7 @@ from adapters.discord.channels import Kind
 from adapters.discord.events import File
 from adapters.discord.interactions import Called, called
 from adapters.discord.lookups import UNREACHABLE
+from adapters.discord.pending import Pending
 from conversation.errors import CorralError, Refused, StoreUnavailable
 from conversation.model import Action
 from conversation.order import InOrder
@@ -38,13 +40,32 @@ NOTHING_ASKED = "Ask me something: `/ask question`."
 _NOBODY = discord.AllowedMentions.none()
 
 
+Parameters = ParamSpec("Parameters")
+Seen = Callable[Concatenate["Desk", discord.Interaction, Parameters], Awaitable[None]]
+
+
+def _until_seen_to(act: Seen[Parameters]) -> Seen[Parameters]:
+    """Until `act` has ended, the interaction comes again if this process dies."""
+
+    @functools.wraps(act)
+    async def seen_to(
+        self: Desk, interaction: discord.Interaction, /, *args: Parameters.args, **more: Parameters.kwargs
+    ) -> None:
+        with self.pending.seeing_to(str(interaction.id)):
+            await act(self, interaction, *args, **more)
+
+    return seen_to
+
+
 class Desk:
     """Answers interactions. Each method is given one, and raises nothing that is foreseen."""
 
     def __init__(self, reception: Reception, attachments: Attachments) -> None:
         self._reception, self._attachments = reception, attachments
         self._order = InOrder()
+        self.pending = Pending()
 
+    @_until_seen_to
     async def ask(
         self,
         interaction: discord.Interaction,
@@ -66,11 +87,13 @@ class Desk:
         else:
             await self._ask_publicly(interaction, by, text, asked, files)
 
+    @_until_seen_to
     async def forget(self, interaction: discord.Interaction) -> None:
         """The wish to have a conversation forgotten."""
         if await self._defer(interaction):
             await self._store_private(interaction, interactions.forget(called(interaction)))
 
+    @_until_seen_to
     async def about(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """The wish to have somebody's message answered."""
         by = called(interaction)
@@ -81,6 +104,7 @@ class Desk:
             coming = THREAD_COMES if by.place.kind is Kind.CHANNEL else ANSWER_COMES
             await best_effort(interaction.edit_original_response(content=error or coming, allowed_mentions=_NOBODY))
 
+    @_until_seen_to
     async def press(
         self, interaction: discord.Interaction, action: Action, target: str, asked_in: tuple[str, str] | None = None
     ) -> None:

@@ -16,14 +16,14 @@ from adapters.discord.asides import Asides
 from adapters.discord.attachments import CDN, Attachments
 from adapters.discord.buttons import actions_of
 from adapters.discord.catching_up import CatchingUp, Marked
-from adapters.discord.client import CorralClient
+from adapters.discord.client import INTERACTION, CorralClient
 from adapters.discord.commands import build_tree, register
 from adapters.discord.desk import Desk
 from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway, Sessions
 from adapters.discord.identifying import IDENTIFY_SECONDS
 from adapters.discord.identity import DiscordAccess, DiscordRefused, Identity
 from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
-from adapters.discord.payloads import Json
+from adapters.discord.payloads import Json, number, snowflake
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
 from conversation.background import Background
@@ -180,7 +180,9 @@ class DiscordListener:
 
 MESSAGES = frozenset({events.CREATED, events.UPDATED, events.DELETED})
 DELETED_MANY = "MESSAGE_DELETE_BULK"
-HANDLED = MESSAGES | {DELETED_MANY} | TOLD_IN
+HANDLED = MESSAGES | {DELETED_MANY, INTERACTION} | TOLD_IN
+# Commands, buttons and forms: nothing is lost with suggestions for what somebody types.
+_ASKING = frozenset({2, 3, 5})
 
 
 def assemble(
@@ -203,13 +205,15 @@ def assemble(
     catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving)
     desk = Desk(reception, attachments)
     client.add_dynamic_items(*actions_of(desk))
-    handle = _handler(receiving, lookups)
+    handle = _handler(receiving, lookups, desk)
     gateway = Gateway(client, me.application, gateways, budget, handle, HANDLED, catching_up.run, marks, **more)
     return gateway, build_tree(client, desk, direct=access.direct)
 
 
-def _handler(receiving: Receiving, lookups: Lookups) -> Callable[[str, Json], Any]:
+def _handler(receiving: Receiving, lookups: Lookups, desk: Desk) -> Callable[[str, Json], Any]:
     def handle(event: str, payload: Json) -> Any:
+        if event == INTERACTION:
+            return desk.pending.expect(snowflake(payload, "id")) if number(payload, "type") in _ASKING else None
         if event in TOLD_IN:
             return lookups.learn(event, payload)
         if event == DELETED_MANY:

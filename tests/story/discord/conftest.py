@@ -85,8 +85,7 @@ class Office:
         return self.thread(place)[-1]
 
     async def settled(self) -> None:
-        """Wait until everything that was said is stored, and came to its end. A command's or a button's effect is
-        waited for with `stored`."""
+        """Wait until everything that was said, called up or pressed is stored, and came to its end."""
 
         async def nothing_is_left() -> bool:
             return await self._is_heard() and not await self.redis.zcard(self.keys.backlog())
@@ -102,14 +101,18 @@ class Office:
         await until("the answer came to its end", is_over, deadline_seconds=30)
         return self.thread(place)
 
-    async def stored(self, interaction: Interaction) -> None:
-        """Wait until what a command or a button asked for is stored: it is acknowledged before."""
-        assert not interaction.failed
+    async def is_stored(self, interaction: Interaction) -> bool:
+        """Whether what a command asked for is stored; it is acknowledged before."""
+        return bool([key async for key in self.redis.scan_iter(match=f"*{interaction.id}*", count=1000)])
 
-        async def is_known() -> bool:
-            return bool([key async for key in self.redis.scan_iter(match=f"*{interaction.id}*", count=1000)])
+    async def marked(self, channel: str) -> None:
+        """Wait until it is stored that messages of this channel were seen to, and with that how far the gateway is."""
 
-        await until("it is stored", is_known)
+        async def is_kept() -> bool:
+            marks = await self.redis.zrange(self.keys.gateway_marks(BOT_USER), 0, -1)
+            return any(f":{channel}:" in str(mark) for mark in marks)
+
+        await until("how far the gateway is, is stored", is_kept)
 
     async def press(self, message: Message, action: str, *, user: str = ALICE) -> Interaction:
         """Press a button below a message of ours."""

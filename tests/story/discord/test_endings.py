@@ -60,7 +60,7 @@ async def test_a_model_that_stays_away_is_given_up_with_a_sentence(office: Offic
         assert failed.shown == ModelUnavailable.user_notice
         assert [button.label for button in failed.buttons] == [notices.TRY_AGAIN]
         office.model.behaviour = AT_ONCE
-        await office.stored(await office.press(failed, AGAIN))
+        await office.press(failed, AGAIN)
         await office.settled()
     assert (office.answer(asked).id, office.answer(asked).body) == (failed.id, office.expected())
 
@@ -86,7 +86,7 @@ async def test_an_answer_that_is_cut_off_again_and_again_says_so(office: Office,
         assert "cut off" in cut.notice
         assert actions(cut) == [CONTINUE, AGAIN, GOOD, BAD]
         office.model.behaviour = AT_ONCE
-        await office.stored(await office.press(cut, CONTINUE))
+        await office.press(cut, CONTINUE)
         await office.settled()
     first, second = office.thread(asked)
     assert f"{first.body} {second.body.strip()}" == office.expected()
@@ -188,7 +188,7 @@ async def test_an_old_question_is_not_answered_before_its_person_says_so(
         assert asks.shown == notices.asked_long_ago(3 * HOUR)
         assert [button.label for button in asks.buttons] == [notices.ANSWER_NOW]
         assert len(office.model.requests) == 1
-        await office.stored(await office.press(asks, AGAIN, user=BOB))
+        await office.press(asks, AGAIN, user=BOB)
         await office.settled()
     assert (office.answer(old).id, office.answer(old).body) == (asks.id, office.expected(OTHER_QUESTION))
     assert office.answer(asked).body == office.expected()
