@@ -41,8 +41,8 @@ class RedisInbox:
     """Accepts messages into the queue that `storage.jobs` reads.
 
     `fast_redis` is for `accept`: it must not repeat commands nor wait long. A message of the person who wrote the last
-    waiting or running question, within `join_seconds` of it, becomes part of that question. A thread holds at most
-    `max_mailbox` questions (and a question so many messages), the whole queue `max_backlog`.
+    waiting or running question, written and accepted within `join_seconds` of it, becomes part of that question. A
+    thread holds at most `max_mailbox` questions (and a question so many messages), the whole queue `max_backlog`.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class RedisInbox:
                     token_hex(16),
                     token_hex(16),
                     orjson.dumps(record),
+                    message.sent_at,
                     record["key"],
                     *message.dedupe_keys,
                 )

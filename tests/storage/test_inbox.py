@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -153,6 +154,15 @@ class TestJoining:
         inbox = RedisInbox(redis_client, redis_client, KEYS, join_seconds=0.0)
         await inbox.accept(message(author="U1"))
         assert not (await inbox.accept(message(author="U1"))).joined
+
+    async def test_joins_nothing_that_was_written_long_before(self, inbox: RedisInbox) -> None:
+        """What was missed for a while comes all at once, and is still as many questions as it was."""
+        first = message(author="U1")
+        later = replace(message(author="U1"), sent_at=first.sent_at + 601.0)
+        last = replace(message(author="U1"), sent_at=later.sent_at + 599.0)
+        assert [(await inbox.accept(one)).joined for one in (first, later, last)] == [False, False, True]
+        out_of_order = replace(message(author="U1"), sent_at=first.sent_at + 1.0)
+        assert not (await inbox.accept(out_of_order)).joined
 
     async def test_a_question_has_no_more_messages_than_a_mailbox(self, inbox: RedisInbox) -> None:
         """Somebody who never pauses does not make one question without end."""
