@@ -12,6 +12,7 @@ import aiohttp
 import discord
 
 from adapters.discord import events
+from adapters.discord.api import DiscordApi
 from adapters.discord.asides import Asides
 from adapters.discord.attachments import CDN, Attachments
 from adapters.discord.buttons import actions_of
@@ -28,7 +29,6 @@ from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
 from conversation.background import Background
 from conversation.errors import CorralError
-from conversation.pacing import RateBudget
 from conversation.reception import Reception
 from conversation.waits import growing_waits
 
@@ -61,7 +61,7 @@ class DiscordListener:
         access: DiscordAccess,
         reception: Reception,
         gateways: Gateways,
-        budget: RateBudget,
+        api: DiscordApi,
         *,
         on_refused: Callable[[DiscordRefused], object] = lambda _: None,
         origins: Collection[str] = CDN,
@@ -69,7 +69,7 @@ class DiscordListener:
         identify_seconds: float = IDENTIFY_SECONDS,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self._access, self._reception, self._gateways, self._budget = access, reception, gateways, budget
+        self._access, self._reception, self._gateways, self._api = access, reception, gateways, api
         self._on_refused, self._origins = on_refused, origins
         self._contact_seconds, self._identify_seconds = contact_seconds, identify_seconds
         self._ping_seconds = ping_seconds
@@ -129,7 +129,7 @@ class DiscordListener:
             stack.push_async_callback(lookups.aclose)
             gateway, tree = assemble(
                 client, lookups, attachments, self._background, self._access, self._reception, self._gateways,
-                self._budget, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
+                self._api, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
                 ping_seconds=self._ping_seconds,
             )  # fmt: skip
             self._background.start(register(tree), "tell Discord of our commands")
@@ -193,7 +193,7 @@ def assemble(
     access: DiscordAccess,
     reception: Reception,
     gateways: Gateways,
-    budget: RateBudget,
+    api: DiscordApi,
     **more: Any,
 ) -> tuple[Gateway, discord.app_commands.CommandTree[Any]]:
     """The gateway of a client that is logged in, with all that hears what it brings, and the commands. `more` is for
@@ -201,12 +201,12 @@ def assemble(
     assert client.user is not None
     me = Identity(user=str(client.user.id), application=str(client.application_id))
     marks = Marks()
-    receiving = Receiving(access, me, reception, lookups, attachments, Asides(client, background), marks)
+    receiving = Receiving(access, me, reception, lookups, attachments, Asides(api, background), marks)
     catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving)
     desk = Desk(reception, attachments)
     client.add_dynamic_items(*actions_of(desk))
     handle = _handler(receiving, lookups, desk)
-    gateway = Gateway(client, me.application, gateways, budget, handle, HANDLED, catching_up.run, marks, **more)
+    gateway = Gateway(client, me.application, gateways, api.budget, handle, HANDLED, catching_up.run, marks, **more)
     return gateway, build_tree(client, desk, direct=access.direct)
 
 

@@ -56,7 +56,7 @@ async def town_of(desk: Desk) -> AsyncIterator[Town]:
         assert client.user is not None
         lookups = Lookups(client.http, str(client.user.id))
         _, tree = assemble(
-            client, lookups, Attachments(session), background, access, desk.reception, desk.gateways, desk.rates
+            client, lookups, Attachments(session), background, access, desk.reception, desk.gateways, desk.api(access)
         )
         await tree.sync()
         yield Town(env, desk, channel, help_channel, alice, bob)

@@ -108,8 +108,9 @@ class DiscordServer(People):
 
     @property
     def invalid_requests(self) -> int:
-        """How many calls were answered 401, 403 or 429: 10,000 in 10 minutes get an address banned."""
-        return sum(call.status in {401, 403, 429} for call in self.calls)
+        """How many calls were answered 401, 403 or 429 (but for a shared limit): 10,000 in 10 minutes get an address
+        banned."""
+        return sum(call.status in {401, 403, 429} and call.scope != "shared" for call in self.calls)
 
     def message(self, message: Id) -> Message:
         """The message with this id, ephemeral ones included; KeyError."""
