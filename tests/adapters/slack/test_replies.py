@@ -116,15 +116,6 @@ async def test_a_plain_message_has_no_blocks(without_streams: Desk) -> None:
     assert (message.text, message.blocks) == ("Use &lt;@U1&gt;.\n\nStopped.", [])
 
 
-async def test_a_plain_message_has_no_blocks(without_streams: Desk) -> None:
-    """All of it stands in its text, its notice too: Slack refused every other form."""
-    job = await without_streams.asked()
-    await without_streams.show(job, growing("Use"))
-    await without_streams.show(job, Content("Use <@U1>.", "Stopped.", final=True, plain=True))
-    (message,) = without_streams.shown(job)
-    assert (message.text, message.blocks) == ("Use &lt;@U1&gt;.\n\nStopped.", [])
-
-
 async def test_a_post_without_a_reply_is_found_and_not_doubled(without_streams: Desk) -> None:
     """By the key that it carries."""
     job = await without_streams.asked()
