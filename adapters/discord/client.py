@@ -11,6 +11,7 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from adapters.discord.decoding import read_leniently
 from adapters.proxies import proxy_for
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLogger().level))
 # It warns at every start that voice is not installed, which nobody here needs.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+read_leniently()
 
 Parser = Callable[[Any], object]
 INTERACTION = "INTERACTION_CREATE"

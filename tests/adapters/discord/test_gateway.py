@@ -122,6 +122,18 @@ class TestOneProcess:
             await desk.seen(discord)
             assert sorted(await texts(desk)) == ["How do I reverse?", "and then?", "more"]
 
+    async def test_half_a_character_keeps_no_page_from_being_read(self, discord: DiscordServer, desk: Desk) -> None:
+        """All that stands beside it in the history is caught up with."""
+        async with desk.listener(discord):
+            await until("marks are kept", lambda: _has_marks(desk, 2))
+            discord.forget_sessions()
+            await asyncio.sleep(0.002)  # ids tell milliseconds
+            await discord.say("half \ud83d of it?", channel=HELP, user=BOB)
+            await discord.say("How do I reverse?", channel=HELP)
+            discord.cut()
+            await until("all is asked", lambda: _is(desk, 2))
+            assert sorted(await texts(desk)) == ["How do I reverse?", "half \ufffd of it?"]
+
     async def test_posts_are_caught_up_with(self, discord: DiscordServer, desk: Desk) -> None:
         """Those of a help forum that nobody knew of."""
         async with desk.listener(discord):

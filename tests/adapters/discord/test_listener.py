@@ -218,6 +218,13 @@ class TestHearing:
         (text,) = await asked(discord, desk)
         assert text == "why?\n\na.py:\n```\nprint(1)\n```\n\n[cat.png: not read, because it is not a text file]"
 
+    async def test_half_a_character_costs_no_connection(self, discord: DiscordServer, desk: Desk) -> None:
+        """Half of a surrogate pair is replaced; the session stays, and what came beside it is heard."""
+        await discord.mention("half \ud83d of it, \\ud83d and 😀?")
+        await discord.mention("and a whole one?", user=BOB)
+        assert await asked(discord, desk) == ["half \ufffd of it, \\ud83d and 😀?", "and a whole one?"]
+        assert (len(discord.identifies), len(discord.resumes)) == (1, 0)
+
     async def test_what_cannot_be_read_ends_nothing(self, discord: DiscordServer, desk: Desk) -> None:
         """Neither an event without its fields nor one that nobody knows."""
         discord.break_event()
