@@ -22,7 +22,7 @@ from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from adapters.discord.client import CorralClient
 from adapters.discord.identifying import IDENTIFY_SECONDS, Identifying
-from adapters.discord.identity import DiscordRefused
+from adapters.discord.identity import REFUSED, DiscordRefused
 from adapters.discord.payloads import Json, part, string
 from adapters.discord.progress import Marks, Progress
 from adapters.discord.seeing import Seeing, Work
@@ -41,7 +41,7 @@ MAX_RESUMES = 3
 GOING_ON = 4000  # as a close code it leaves the session as it is: 1000 and 1001 would end it
 
 _REFUSALS = {
-    4004: "Discord refuses DISCORD_TOKEN. Copy it from the application's page Bot, with Reset Token.",
+    4004: REFUSED,
     4010: "Discord refuses this shard.",
     4011: "Discord wants this bot to be sharded: it is in too many servers for one connection.",
     4012: "Discord does not speak this version of its gateway any more.",

@@ -22,7 +22,7 @@ from adapters.discord.commands import build_tree, register
 from adapters.discord.desk import Desk
 from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway, Sessions
 from adapters.discord.identifying import IDENTIFY_SECONDS
-from adapters.discord.identity import DiscordAccess, DiscordRefused, Identity
+from adapters.discord.identity import REFUSED, DiscordAccess, DiscordRefused, Identity
 from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
 from adapters.discord.payloads import Json, number, snowflake
 from adapters.discord.progress import Marks
@@ -39,8 +39,6 @@ CONTACT_SECONDS = 10.0
 LOGIN_SECONDS = 20.0
 # How long a sentence to a person that is on its way keeps the end waiting.
 PARTING_SECONDS = 1.0
-
-_REFUSED = "Discord refuses DISCORD_TOKEN. Copy it from the application's page Bot, with Reset Token."
 
 
 class Gateways(Sessions, Marked, Protocol):
@@ -145,7 +143,7 @@ class DiscordListener:
                     await client.login(self._access.token)
             except discord.LoginFailure as exc:
                 await client.close()
-                raise DiscordRefused(_REFUSED) from exc
+                raise DiscordRefused(REFUSED) from exc
             except (discord.HTTPException, *UNREACHABLE) as exc:
                 await client.close()
                 log.warning("Discord is away (%s); asking again in %.0f s", str(exc) or type(exc).__name__, wait)
