@@ -17,7 +17,6 @@ from conversation.recent import Lately
 log = logging.getLogger(__name__)
 
 PROMISE = "I cannot store your question at the moment. I answer it as soon as I can: no need to send it again."
-NOT_DIRECT = "I answer in servers only, not in direct messages."
 AGAIN_SECONDS = 300.0
 
 

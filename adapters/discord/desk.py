@@ -16,6 +16,7 @@ from adapters.discord import interactions
 from adapters.discord.attachments import Attachments
 from adapters.discord.channels import Kind
 from adapters.discord.events import File
+from adapters.discord.identity import NOT_DIRECT
 from adapters.discord.interactions import Called, called
 from adapters.discord.lookups import UNREACHABLE
 from adapters.discord.pending import Pending
@@ -38,6 +39,7 @@ NOT_HERE = "I may not answer in this channel; I would need: {missing}. With `pri
 NOTHING_ASKED = "Ask me something: `/ask question`."
 
 _NOBODY = discord.AllowedMentions.none()
+_ASK = frozenset({Action.CONTINUE, Action.AGAIN})
 
 
 Parameters = ParamSpec("Parameters")
@@ -58,10 +60,11 @@ def _until_seen_to(act: Seen[Parameters]) -> Seen[Parameters]:
 
 
 class Desk:
-    """Answers interactions. Each method is given one, and raises nothing that is foreseen."""
+    """Answers interactions. Each method is given one, and raises nothing that is foreseen. Without `direct` nothing new
+    is asked in direct messages: Discord offers no commands there, but buttons below old answers."""
 
-    def __init__(self, reception: Reception, attachments: Attachments) -> None:
-        self._reception, self._attachments = reception, attachments
+    def __init__(self, reception: Reception, attachments: Attachments, *, direct: bool = True) -> None:
+        self._reception, self._attachments, self._direct = reception, attachments, direct
         self._order = InOrder()
         self.pending = Pending()
 
@@ -112,9 +115,12 @@ class Desk:
         `asked_in` as in `interactions.press`."""
         if not await self._acknowledge(interaction) or interaction.message is None:
             return
-        is_private = interaction.message.flags.ephemeral
+        by, is_private = called(interaction), interaction.message.flags.ephemeral
+        if action in _ASK and asked_in is None and by.place.kind is Kind.DIRECT and not self._direct:
+            await best_effort(interaction.followup.send(NOT_DIRECT, ephemeral=True, allowed_mentions=_NOBODY))
+            return
         pressed = interactions.press(
-            called(interaction), action, target, str(interaction.message.id), is_private=is_private, asked_in=asked_in
+            by, action, target, str(interaction.message.id), is_private=is_private, asked_in=asked_in
         )
         try:
             # A double click is two presses at once: the second is to find what came of the first.

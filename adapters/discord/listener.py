@@ -201,7 +201,7 @@ def assemble(
     marks = Marks()
     receiving = Receiving(access, me, reception, lookups, attachments, Asides(api, background), marks)
     catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving)
-    desk = Desk(reception, attachments)
+    desk = Desk(reception, attachments, direct=access.direct)
     client.add_dynamic_items(*actions_of(desk))
     handle = _handler(receiving, lookups, desk)
     gateway = Gateway(client, me.application, gateways, api.budget, handle, HANDLED, catching_up.run, marks, **more)

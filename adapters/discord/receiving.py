@@ -7,11 +7,11 @@ import logging
 import time
 
 from adapters.discord import events
-from adapters.discord.asides import NOT_DIRECT, PROMISE, Asides
+from adapters.discord.asides import PROMISE, Asides
 from adapters.discord.attachments import Attachments
 from adapters.discord.channels import Kind, Place
 from adapters.discord.events import Deleted, Ears, Edited, News, Said
-from adapters.discord.identity import DiscordAccess, Identity
+from adapters.discord.identity import NOT_DIRECT, DiscordAccess, Identity
 from adapters.discord.lookups import Lookups, Unreachable
 from adapters.discord.payloads import Json, Malformed, milliseconds_of, part, snowflake, string
 from adapters.discord.progress import Marks
@@ -101,6 +101,8 @@ class Receiving:
                     case Said() if place.kind is Kind.DIRECT and not self._access.direct:
                         self._asides.tell(place, message_id, NOT_DIRECT)
                         return
+                    case Edited() if place.kind is Kind.DIRECT and not self._access.direct:
+                        return  # who wrote it was told already
                     case Said():
                         heard = await self._with_files(news, waiting)
                         accepted = await self._reception.hear(heard)

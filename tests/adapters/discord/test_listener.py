@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord.asides import NOT_DIRECT
-from adapters.discord.identity import DiscordAccess
+from adapters.discord.identity import NOT_DIRECT, DiscordAccess
 from adapters.discord.listener import DiscordListener
 from conversation import notices
 from conversation.model import Command, ThreadId
-from tests.adapters.discord.listening import HELP, Desk, answer_of_ours, desk_of
+from tests.adapters.discord.listening import HELP, Desk, answer_of_ours, button, desk_of
 from tests.servers.discord import (
     ALICE,
     BOB,
@@ -246,5 +245,23 @@ async def test_direct_messages_can_be_switched_off(discord: DiscordServer, desk:
         await discord.dm("hello?")
         await until("Alice is told", lambda: len(discord.bot_messages(dm_of(ALICE))) == 1)
         assert discord.bot_messages(dm_of(ALICE))[0].shown == NOT_DIRECT
+        await discord.mention("q in public")
+        await until("it is stored", lambda: _is(desk, 1))
+
+
+async def test_where_direct_messages_are_switched_off_nothing_asks_there(discord: DiscordServer, desk: Desk) -> None:
+    """No edit of what stands there, and no button below an answer of before."""
+    direct = dm_of(ALICE)
+    async with desk.listener(discord):
+        asked = await discord.dm("q")
+        await desk.seen(discord)
+        claim = next(claim for claim in await desk.jobs.claim(10) if claim.job.messages[0].text == "q")
+        await desk.jobs.release(claim)
+        await desk.asked()
+    answer = answer_of_ours(discord, direct, button("again", claim.job.id))
+    async with desk.listener(discord, access=DiscordAccess(discord.bot_token, direct=False)):
+        await discord.edit(asked, f"<@{BOT_USER}> now?")
+        await discord.press(answer, f"corral:again:{claim.job.id}")
+        await until("Alice is told", lambda: [one.shown for one in discord.ephemerals] == [NOT_DIRECT])
         await discord.mention("q in public")
         await until("it is stored", lambda: _is(desk, 1))
