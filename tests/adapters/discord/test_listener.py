@@ -265,3 +265,4 @@ async def test_where_direct_messages_are_switched_off_nothing_asks_there(discord
         await until("Alice is told", lambda: [one.shown for one in discord.ephemerals] == [NOT_DIRECT])
         await discord.mention("q in public")
         await until("it is stored", lambda: _is(desk, 1))
+        assert [message.text for message in await desk.asked()] == ["q in public"]
