@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -152,6 +152,9 @@ class ThreadStore(Protocol):
 
     async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
         """Store turns at the end of the thread, those whose ids it does not have yet."""
+
+    async def cite(self, sources: Sequence[ThreadId], at: ThreadId) -> None:
+        """These messages of elsewhere (each named as `InboundMessage.key`) are read into the thread at `at`."""
 
     async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
         """A person's message says `text` since `edited_at`. False when no turn came from it."""
@@ -395,6 +398,7 @@ class Earlier:
 
     turns: tuple[Turn, ...] = ()
     notice: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # turn id -> its channel, when that is not the job's
 
 
 class History(Protocol):

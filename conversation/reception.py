@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from conversation import notices
 from conversation.errors import MessageTooLong
-from conversation.intake import STOP_WORDS, Intake
+from conversation.intake import STOP_WORDS, Intake, storable
 from conversation.model import Action, Command, Ending, InboundMessage, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 
@@ -70,6 +70,10 @@ class Transcript(Protocol):
 
     async def turns(self, conversation_id: str) -> Sequence[Turn]:
         """The thread's turns, the oldest first. Raises StoreUnavailable."""
+
+    async def citing(self, source: ThreadId) -> Sequence[ThreadId]:
+        """Where this message of elsewhere, named as `InboundMessage.key`, was read into a thread. Raises
+        StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ class Reception:
 
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""
+        await self._change_where_it_was_read(heard.message, edit_id)
         if self._access.refusal(heard.author) or heard.message.text.strip().lower() in _SIGNS:
             return None
         try:
@@ -158,6 +163,7 @@ class Reception:
 
     async def deleted(self, message: InboundMessage) -> None:
         """A message was deleted; of `message` only the address, the id and `reply_to` are known."""
+        await self._change_where_it_was_read(message, f"{message.message_id}/deleted", is_gone=True)
         if await self._inbox.remove(message.key) is not EditOutcome.UNKNOWN:
             return
         if (turn := await self._turn_of(message)) is None:
@@ -171,6 +177,27 @@ class Reception:
             message, command=Command.REMOVE, target=message.message_id, message_id=f"{message.message_id}/deleted"
         )
         await self._inbox.accept(removal)
+
+    async def _change_where_it_was_read(self, message: InboundMessage, change: str, *, is_gone: bool = False) -> None:
+        """Threads elsewhere that know the message know it as it is now, or no more."""
+        command = Command.REMOVE if is_gone or len(message.text) > self._intake.max_input_chars else Command.EDITED
+        for address in await self._transcript.citing(ThreadId.parse(message.key)):
+            if address == message.address or await self._inbox.conversation(address) is None:
+                continue
+            await self._inbox.accept(
+                replace(
+                    message,
+                    address=address,
+                    # Two threads of one channel may have read it.
+                    message_id=f"{change}/{address.thread}",
+                    text=storable(message.text),
+                    command=command,
+                    target=message.message_id,
+                    above=(),
+                    dedupe_keys=(),
+                    reply_to={},
+                )
+            )
 
     async def _turn_of(self, message: InboundMessage) -> Turn | None:
         """What is remembered of a message."""

@@ -171,6 +171,10 @@ class Keys:
         """hash: digest of a turn's text -> its tokens in this vocabulary"""
         return f"{self.base}:counts:{conversation_id}:{fingerprint}"
 
+    def citing(self, source: str) -> str:
+        """set: addresses of the threads that this message of elsewhere was read into"""
+        return f"{self.base}:citing:{source}"
+
     def screen(self, conversation_id: str) -> str:
         """hash: message id -> `<order> <what a terminal shows, as JSON>`; the field "" counts the orders given"""
         return f"{self.base}:screen:{conversation_id}"

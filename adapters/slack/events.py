@@ -113,7 +113,7 @@ def _event(body: Json, me: Identity, names: Mapping[str, str]) -> News | None:
 def _heard(
     message: Json, channel: str, event_id: str, me: Identity, names: Mapping[str, str], *, told_before: bool = False
 ) -> Heard | None:
-    """`told_before`: an earlier version of the message concerned us, so this one does too."""
+    """`told_before`: an earlier version of the message may be known to us, so this one concerns us too."""
     if not _is_written(message, me):
         return None
     user, ts, thread_ts = identifier(message, "user"), timestamp(message, "ts"), timestamp_or_none(message, "thread_ts")
@@ -156,8 +156,8 @@ def _changed(event: Json, event_id: str, me: Identity, names: Mapping[str, str])
     # Slack also tells of links that got a preview, and of replies that were counted.
     if not part(message, "edited") or string(message, "text") == string(before, "text"):
         return None
-    was_ours = me.user in mentions(string(before, "text"))
-    heard = _heard(message, identifier(event, "channel"), event_id, me, names, told_before=was_ours)
+    # Anybody's message may have been read, above a question or behind a link.
+    heard = _heard(message, identifier(event, "channel"), event_id, me, names, told_before=True)
     if heard is None:
         return None
     edit_ts = timestamp(part(message, "edited"), "ts")
@@ -167,11 +167,10 @@ def _changed(event: Json, event_id: str, me: Identity, names: Mapping[str, str])
 
 def _deleted(event: Json, me: Identity) -> Deleted | None:
     before, channel = part(event, "previous_message"), identifier(event, "channel")
-    if not _is_written(before, me):
+    if not (_is_written(before, me) or _is_other_bots(before, me)):
         return None
-    user, ts, thread_ts = identifier(before, "user"), timestamp(before, "ts"), timestamp_or_none(before, "thread_ts")
-    if not (thread_ts or is_dm(channel) or me.user in mentions(string(before, "text"))):
-        return None
+    ts, thread_ts = timestamp(before, "ts"), timestamp_or_none(before, "thread_ts")
+    user = string(before, "user") or identifier(before, "bot_id")
     return Deleted(
         InboundMessage(
             address=address(me, channel, thread_ts or ts),
@@ -183,6 +182,11 @@ def _deleted(event: Json, me: Identity) -> Deleted | None:
             reply_to=reply_to(me, channel, thread_ts or ts, user, string(before, "user_team")),
         )
     )
+
+
+def _is_other_bots(message: Json, me: Identity) -> bool:
+    bot = string(message, "bot_id")
+    return bot not in {"", me.bot} and string(message, "user") != me.user
 
 
 def _is_written(message: Json, me: Identity) -> bool:

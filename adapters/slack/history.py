@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from typing import Any, Protocol
 
 from adapters.slack.api import Refusal, SlackApi
@@ -47,13 +48,17 @@ class SlackHistory:
 
         async def read(message: InboundMessage, entry: str) -> list[Turn]:
             try:
-                return [await self._turn(said) for said in await self._read(job, message, entry)]
+                said = await self._read(job, message, entry)
             except (Refusal, Unwritable) as error:
                 if entry.startswith("link:"):
                     raise Unread(str(error), _NOT_ALLOWED) from error
                 raise
+            if entry.startswith("link:"):
+                elsewhere.update({_ts(one): entry.split(":")[1] for one in said})
+            return [await self._turn(one) for one in said]
 
-        return await read_earlier(job, known, read)
+        elsewhere: dict[str, str] = {}
+        return replace(await read_earlier(job, known, read), elsewhere=elsewhere)
 
     async def _read(self, job: Job, message: InboundMessage, entry: str) -> list[dict[str, Any]]:
         """The messages of one entry of `above`, oldest first."""

@@ -306,16 +306,15 @@ class TestChanges:
                 said("<@UBOT> q", edited={"user": "U1", "ts": TS}),
                 said("<@UBOT> q", edited={"user": "U1", "ts": TS}, reply_count=1, thread_ts=TS),
             ),
-            (said("chat"), said("more chat", edited={"user": "U1", "ts": TS})),
             (
                 said("a", bot_id="BBOT", user="UBOT", thread_ts=ROOT),
                 said("b", bot_id="BBOT", user="UBOT", thread_ts=ROOT, edited={"user": "UBOT", "ts": TS}),
             ),
         ],
-        ids=["preview", "counted replies", "chatter", "our own"],
+        ids=["preview", "counted replies", "our own"],
     )
     def test_other_changes_are_none(self, before: Json, after: Json) -> None:
-        """Only a person's new words count, and only where we may have answered."""
+        """Only a person's new words count."""
         assert translate(changed(before, after), ME, NAMES) is None
 
     @pytest.mark.parametrize(
@@ -323,6 +322,8 @@ class TestChanges:
         [
             (said("<@UBOT> q"), TS),
             (said("more", thread_ts=ROOT), ROOT),
+            (said("chat"), TS),
+            (said("built", user="U7", bot_id="B7"), TS),
             (in_dm("q"), TS),
             (in_dm("q", subtype="file_share", files=[{"id": "F1"}]), TS),
         ],
@@ -342,7 +343,7 @@ class TestChanges:
         assert isinstance(news, Deleted)
         assert news.message.address == ThreadId("slack", "T1", "C1", TS)
 
-    @pytest.mark.parametrize("before", [said("chat"), said("a", user="UBOT", bot_id="BBOT", thread_ts=ROOT)])
+    @pytest.mark.parametrize("before", [said("a", user="UBOT", bot_id="BBOT", thread_ts=ROOT)])
     def test_other_deletions_are_none(self, before: Json) -> None:
         """Chatter, and what we took back ourselves."""
         assert translate(deleted(before), ME, NAMES) is None
