@@ -7,16 +7,14 @@ answer that one person sees alone "interaction" (its token), "application" and "
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from adapters.discord.channels import PLATFORM
-from adapters.discord.payloads import milliseconds_of, snowflake_at
+from adapters.discord.payloads import SNOWFLAKE, milliseconds_of, snowflake_at
 from conversation.model import Command, Job, ThreadId
 
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
-_SNOWFLAKE = re.compile(r"\d{15,20}")
 # What the last part of the address of such a conversation begins with.
 PRIVATE_THREAD = "private-"
 MAX_TITLE, UNTITLED = 100, "Question"
@@ -95,7 +93,7 @@ def question_id(job: Job) -> int:
     """An id as old as the question. What came of it has a greater one."""
     message = job.messages[0]
     # An id with more behind it names what was done with a message, and not when.
-    if _SNOWFLAKE.fullmatch(message.message_id):
+    if SNOWFLAKE.fullmatch(message.message_id):
         return int(message.message_id)
     return snowflake_at(int((message.sent_at - 1) * 1000))
 
