@@ -134,11 +134,11 @@ class CatchingUp:
         except StoreUnavailable:
             log.info("a place that is gone stays marked: the store is away")
 
-    @staticmethod
-    async def _call(call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _call(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What Discord answers, asked for a few times. Raises Unreachable and discord.HTTPException."""
         why = ""
         for _, wait in zip(range(TRIES), growing_waits(), strict=False):
+            await self._lookups.room()
             try:
                 async with asyncio.timeout(CALL_SECONDS):
                     return await call()

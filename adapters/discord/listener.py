@@ -123,7 +123,7 @@ class DiscordListener:
         async with AsyncExitStack() as stack:
             client = await self._log_in()
             stack.push_async_callback(client.close)
-            lookups = Lookups(client.http, str(client.user.id if client.user else 0))
+            lookups = Lookups(client.http, self._api.budget, str(client.user.id if client.user else 0))
             stack.push_async_callback(lookups.aclose)
             gateway, tree = assemble(
                 client, lookups, attachments, self._background, self._access, self._reception, self._gateways,

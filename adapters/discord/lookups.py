@@ -14,8 +14,10 @@ import discord
 from discord.http import HTTPClient
 
 from adapters.discord.channels import DIRECT_GUILD, Kind, Place, place_of
+from adapters.discord.limits import EVERYWHERE, SPARE_FOR_ANSWERS
 from adapters.discord.payloads import Json, Malformed, part, parts, snowflake, string
 from conversation.errors import CorralError
+from conversation.pacing import RateBudget, Use, wait_for_room
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +46,8 @@ class Unreachable(CorralError):
 class Lookups:
     """Channels by id, the latest used ones; of more than `size` the others are asked for again."""
 
-    def __init__(self, http: HTTPClient, user: str, *, size: int = 20_000) -> None:
-        self._http, self._user, self._size = http, user, size
+    def __init__(self, http: HTTPClient, budget: RateBudget, user: str, *, size: int = 20_000) -> None:
+        self._http, self._budget, self._user, self._size = http, budget, user, size
         self._places: OrderedDict[str, Place | None] = OrderedDict()
         self._roles: dict[str, frozenset[str]] = {}
         self._asking: dict[str, asyncio.Task[Place | None]] = {}
@@ -86,6 +88,7 @@ class Lookups:
     async def our_roles(self, guild: str) -> frozenset[str]:
         """Ids of the roles that came with us into this guild. Raises Unreachable."""
         if guild not in self._roles and guild not in {"", DIRECT_GUILD}:
+            await self.room()
             try:
                 async with asyncio.timeout(CALL_SECONDS):
                     roles = await self._http.get_roles(int(guild))
@@ -103,7 +106,12 @@ class Lookups:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def room(self) -> None:
+        """Waits until Discord takes one more call of ours, beside the answers'."""
+        await wait_for_room(self._budget, Use(EVERYWHERE, spare=SPARE_FOR_ANSWERS))
+
     async def _ask(self, channel_id: str, guild: str) -> Place | None:
+        await self.room()
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 found = await self._http.get_channel(int(channel_id))

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 from redis.asyncio import Redis
 
 from adapters.discord.asides import PROMISE
+from adapters.discord.channels import Kind, Place
 from adapters.discord.identifying import IDENTIFIES
 from adapters.discord.identity import DiscordAccess, DiscordRefused
+from adapters.discord.limits import EVERYWHERE, SPARE_FOR_ANSWERS
 from adapters.discord.listener import DiscordListener
 from conversation.errors import CorralError
 from conversation.pacing import Use
 from storage.embedded import EmbeddedValkey
 from storage.gateways import RedisGateways
 from tests.adapters.discord.listening import HELP, KEYS, Desk, desk_of
-from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, PUBLIC, RANDOM, DiscordServer, dm_of
+from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, GUILD, PUBLIC, RANDOM, DiscordServer, dm_of
+from tests.servers.discord.routes import HISTORY
 from tests.waiting import until
 
 APP = BOT_USER
@@ -158,6 +162,24 @@ class TestOneProcess:
             discord.cut()
             await until("the other is caught up", lambda: _asked(desk, "more"))
             await until("the place is dropped", lambda: _lacks_mark(desk, PUBLIC[5]))
+
+    async def test_catching_up_keeps_within_the_limits_and_leaves_calls_to_answers(self, desk: Desk) -> None:
+        """In many places at once, though what each of them needs is one call."""
+        gone = [str(1_573_900_000_000_000_000 + number) for number in range(35)]
+        places = [Place(GUILD, channel, Kind.CHANNEL) for channel in PUBLIC] + [
+            Place(GUILD, thread, Kind.THREAD, GENERAL) for thread in gone
+        ]
+        marks = {place.mark(): time.time() * 1000 for place in places}
+        await desk.redis.zadd(KEYS.gateway_marks(APP), marks)
+        async with DiscordServer(limits=True) as discord:
+            with discord.pointed():
+                async with desk.listener(discord):
+                    await until("all are caught up in", lambda: len(discord.calls_of(HISTORY)) >= len(places))
+                    await until("it is whole", lambda: _is_whole(desk))
+            begun = sorted(call.at for call in discord.calls_of(HISTORY))
+            room = EVERYWHERE.limit - SPARE_FOR_ANSWERS
+            assert discord.rate_limited == 0
+            assert all(later - earlier > 0.5 for earlier, later in zip(begun, begun[room:], strict=False))
 
     async def test_a_refused_token_is_said(self, discord: DiscordServer, desk: Desk) -> None:
         """With what to do about it, and without the token."""
