@@ -27,6 +27,7 @@ from tests.servers.behaviour import Behaviour
 from tests.servers.discord import ALICE, BOT_USER, FORUM, PUBLIC, DiscordServer, Message
 from tests.servers.discord.interaction import Interaction
 from tests.servers.tgi import TgiServer
+from tests.story.programs import Program
 from tests.story.replicas import replica
 from tests.waiting import until
 
@@ -100,6 +101,11 @@ class Office:
 
         await until("the answer came to its end", is_over, deadline_seconds=30)
         return self.thread(place)
+
+    async def killed(self, process: Program) -> None:
+        """kill -9, and as if the time had passed after which another process may listen in its place."""
+        await process.killed()
+        await self.redis.delete(self.keys.gateway_owner(BOT_USER))
 
     async def is_stored(self, interaction: Interaction) -> bool:
         """Whether what a command asked for is stored; it is acknowledged before."""

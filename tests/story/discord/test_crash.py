@@ -91,6 +91,7 @@ async def test_whatever_an_answer_waits_for_when_the_program_is_killed_it_goes_o
     assert [name for name, ids in seen.items() if ids and ids != [answers[name].id]] == []
     assert [name for name, ids in seen.items() if not ids] == list(PUBLIC_STEPS)[:3]
     assert len(discord.threads) == len(PUBLIC_STEPS)
+    assert len(discord.identifies) == 1
     assert len(discord.ephemerals) == len(PRIVATE_STEPS)
     remembered = [("user", QUESTION), ("assistant", office.expected())]
     assert {name: await office.turns(place) for name, place in asked.items()} == dict.fromkeys(PUBLIC_STEPS, remembered)
@@ -111,7 +112,7 @@ async def test_a_command_is_answered_though_the_program_is_killed_before_it_is_s
         answered = await discord.mention(OTHER_QUESTION, channel=PUBLIC[3])
         await office.answered(answered)
         await office.marked(PUBLIC[3])
-        await first.killed()
+        await office.killed(first)
     assert [await office.is_stored(called) for called in (public, private)] == [False, False]
     async with program(office, tmp_path):
         await office.settled()
@@ -148,7 +149,7 @@ async def test_an_answer_that_is_made_anew_and_a_file_on_its_way_go_on_too(
         office.model.behaviour = Behaviour(text=f"Here it is:\n\n```python\n{code}\n```\n")
         asked = [await discord.mention(QUESTION, channel=channel) for channel in PUBLIC[11:15]]
         await until("all are at their step", lambda: holds.arrived == set(steps))
-        await first.killed()
+        await office.killed(first)
     office.model.behaviour = AT_ONCE
     async with program(office, tmp_path):
         await office.settled()
@@ -164,19 +165,26 @@ async def test_an_answer_that_is_made_anew_and_a_file_on_its_way_go_on_too(
 async def test_what_happens_while_the_program_is_dead_counts(
     office: Office, discord: DiscordServer, tmp_path: Path
 ) -> None:
-    """One question is deleted, one is changed, one answer is stopped: all is well after the restart."""
+    """One question is deleted, one is changed, one answer is stopped, and more is asked: all is well after the restart,
+    for the session that goes on brings it all."""
     office.model.behaviour = SLOWLY
     async with program(office, tmp_path) as first:
         deleted, changed, stopped = [await discord.mention(QUESTION, channel=channel) for channel in PUBLIC[:3]]
         begun = [await office.begun(place) for place in (deleted, changed, stopped)]
-        await first.killed()
+        await office.killed(first)
     await discord.delete(deleted)
     await discord.edit(changed, f"<@{discord.bot_user}> {OTHER_QUESTION}")
     await discord.say("stop", channel=stopped)
+    new = await discord.mention(OTHER_QUESTION, channel=PUBLIC[3])
+    more = await discord.say("and backwards?", channel=changed, user=BOB)
     async with program(office, tmp_path):
         await office.settled()
+    assert (len(discord.identifies), [one.accepted for one in discord.resumes]) == (1, [True])
     assert office.thread(deleted) == []
-    assert (office.answer(changed).id, office.answer(changed).body) == (begun[1].id, office.expected(OTHER_QUESTION))
+    assert office.answer(new).body == office.expected(OTHER_QUESTION)
+    answer, another = office.thread(changed)
+    assert (answer.id, answer.body) == (begun[1].id, office.expected(OTHER_QUESTION))
+    assert int(another.id) > int(more)
     end = office.answer(stopped)
     assert (end.id, end.notice) == (begun[2].id, "Stopped.")
     assert office.expected().startswith(end.body)
