@@ -27,6 +27,7 @@ from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
 from adapters.discord.payloads import Json, number, snowflake
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
+from adapters.first_contact import first_contact
 from conversation.background import Background
 from conversation.errors import CorralError
 from conversation.reception import Reception
@@ -106,7 +107,9 @@ class DiscordListener:
         self._stack.push_async_callback(self._background.aclose, PARTING_SECONDS)
         contact = asyncio.create_task(self._keep_contact(attachments), name="contact with Discord")
         self._stack.push_async_callback(_end, contact)
-        await self._first_contact(contact)
+        await first_contact(
+            "Discord", contact, self._contacted, self._contact_seconds, DiscordRefused, self._on_refused
+        )
 
     async def _keep_contact(self, attachments: Attachments) -> None:
         """Ends by being cancelled. Raises DiscordRefused; after anything else it begins anew."""
@@ -154,26 +157,6 @@ class DiscordListener:
             else:
                 return client
         raise AssertionError("the waits never end")
-
-    async def _first_contact(self, contact: asyncio.Task[None]) -> None:
-        contacted = asyncio.create_task(self._contacted.wait(), name="first contact with Discord")
-        try:
-            await asyncio.wait({contact, contacted}, timeout=self._contact_seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            contacted.cancel()
-        if contact.done():
-            contact.result()
-        elif not self._contacted.is_set():
-            log.warning("Discord does not answer yet; it is asked again and again")
-        contact.add_done_callback(self._report)
-
-    def _report(self, contact: asyncio.Task[None]) -> None:
-        if contact.cancelled() or (error := contact.exception()) is None:
-            return
-        is_refusal = isinstance(error, DiscordRefused)
-        log.error("listening to Discord ended: %s", error, exc_info=None if is_refusal else error)
-        if isinstance(error, DiscordRefused):
-            self._on_refused(error)
 
 
 MESSAGES = frozenset({events.CREATED, events.UPDATED, events.DELETED})

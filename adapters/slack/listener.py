@@ -12,6 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from adapters.first_contact import first_contact
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
 from adapters.slack.client import web_client
@@ -90,7 +91,7 @@ class SlackListener:
         self.app = _bolt(self._access, receiving)
         contact = asyncio.create_task(self._keep_contact(receiving), name="contact with Slack")
         self._stack.push_async_callback(_end, contact)
-        await self._first_contact(contact)
+        await first_contact("Slack", contact, self._contacted, self._contact_seconds, SlackRefused, self._on_refused)
 
     async def _keep_contact(self, receiving: Receiving) -> None:
         """Does not end with Socket Mode. Raises SlackRefused."""
@@ -107,25 +108,6 @@ class SlackListener:
             await socket.until_connected()
             self._contacted.set()
             await socket.until_refused()
-
-    async def _first_contact(self, contact: asyncio.Task[None]) -> None:
-        contacted = asyncio.create_task(self._contacted.wait(), name="first contact with Slack")
-        try:
-            await asyncio.wait({contact, contacted}, timeout=self._contact_seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            contacted.cancel()
-        if contact.done():
-            contact.result()
-        elif not self._contacted.is_set():
-            log.warning("Slack does not answer yet; it is asked again and again")
-        contact.add_done_callback(self._report)
-
-    def _report(self, contact: asyncio.Task[None]) -> None:
-        if contact.cancelled() or (error := contact.exception()) is None:
-            return
-        log.error("listening to Slack ended: %s", error, exc_info=None if isinstance(error, SlackRefused) else error)
-        if isinstance(error, SlackRefused):
-            self._on_refused(error)
 
 
 def _bolt(access: SlackAccess, receiving: Receiving) -> AsyncApp:
