@@ -149,6 +149,7 @@ async def test_an_answer_that_is_made_anew_and_a_file_on_its_way_go_on_too(
         office.model.behaviour = Behaviour(text=f"Here it is:\n\n```python\n{code}\n```\n")
         asked = [await discord.mention(QUESTION, channel=channel) for channel in PUBLIC[11:15]]
         await until("all are at their step", lambda: holds.arrived == set(steps))
+        await until("the model has said all", lambda: office.model.live == 0)  # it says something else from then on
         await office.killed(first)
     office.model.behaviour = AT_ONCE
     async with program(office, tmp_path):
