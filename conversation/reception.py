@@ -1,6 +1,7 @@
 """The one door for listeners: what a platform delivers becomes a job, a sign to a running one, or nothing.
 
-When a method here returns, everything is stored and the platform may be acknowledged; when it raises, nothing may.
+When a method here returns, everything is stored and the platform may be acknowledged; when it raises, nothing is: who
+could not wait with the acknowledgement tells the person so.
 """
 
 from __future__ import annotations
@@ -141,6 +142,10 @@ class Reception:
     async def concerns_us(self, heard: Heard) -> bool:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
         return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
+
+    async def is_known(self, address: ThreadId) -> bool:
+        """Whether something was asked there that is remembered."""
+        return await self._inbox.conversation(address) is not None
 
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""

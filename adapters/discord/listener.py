@@ -20,13 +20,14 @@ from adapters.discord.catching_up import CatchingUp, Marked
 from adapters.discord.client import INTERACTION, CorralClient
 from adapters.discord.commands import build_tree, register
 from adapters.discord.desk import Desk
-from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway, Sessions
+from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway
 from adapters.discord.identifying import IDENTIFY_SECONDS
 from adapters.discord.identity import REFUSED, DiscordAccess, DiscordRefused, Identity
-from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
+from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups, why
 from adapters.discord.payloads import Json, number, snowflake
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
+from adapters.discord.turn import Sessions
 from adapters.first_contact import first_contact
 from conversation.background import Background
 from conversation.errors import CorralError
@@ -133,7 +134,8 @@ class DiscordListener:
                 self._api, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
                 ping_seconds=self._ping_seconds,
             )  # fmt: skip
-            self._background.start(register(tree), "tell Discord of our commands")
+            registering = asyncio.create_task(register(tree), name="tell Discord of our commands")
+            stack.push_async_callback(_end, registering)
             self._gateway = gateway
             stack.push_async_callback(gateway.aclose, PARTING_SECONDS)
             await gateway.run()
@@ -149,7 +151,7 @@ class DiscordListener:
                 raise DiscordRefused(REFUSED) from exc
             except (discord.HTTPException, *UNREACHABLE) as exc:
                 await client.close()
-                log.warning("Discord is away (%s); asking again in %.0f s", str(exc) or type(exc).__name__, wait)
+                log.warning("Discord is away (%s); asking again in %.0f s", why(exc), wait)
                 await asyncio.sleep(wait)
             except BaseException:
                 await client.close()
@@ -183,7 +185,7 @@ def assemble(
     me = Identity(user=str(client.user.id), application=str(client.application_id))
     marks = Marks()
     receiving = Receiving(access, me, reception, lookups, attachments, Asides(api, background), marks)
-    catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving)
+    catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving, marks)
     desk = Desk(reception, attachments, direct=access.direct)
     client.add_dynamic_items(*actions_of(desk))
     handle = _handler(receiving, lookups, desk)

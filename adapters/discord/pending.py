@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.discord.seeing import Work
+from adapters.discord.progress import Work
 
 # discord.py hands an interaction over at once; one that has no taker by then is none of ours.
 BEGIN_SECONDS = 1.0

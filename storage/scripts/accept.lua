@@ -46,9 +46,10 @@ if tail and command == 'ask' then
   end
 end
 
-if waiting >= tonumber(ARGV[3]) then return {'full', 'thread'} end
-local backlog = redis.call('ZCARD', base .. ':backlog')
-if backlog >= tonumber(ARGV[4]) then return {'full', 'all'} end
+-- What was deleted must go, however much waits: it is never refused, and there is no more of it than there were questions.
+local bounded, backlog = command ~= 'remove', redis.call('ZCARD', base .. ':backlog')
+if bounded and waiting >= tonumber(ARGV[3]) then return {'full', 'thread'} end
+if bounded and backlog >= tonumber(ARGV[4]) then return {'full', 'all'} end
 
 local job, accepted_at = ARGV[9], string.format('%.6f', time)
 local name = key('job', job)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord import ephemeral, gateway, messages
+from adapters.discord import ephemeral, messages, turn
 from adapters.discord.listener import HANDLED, DiscordListener
 from bot.roles import Role
 from bot.settings import Settings
@@ -201,7 +201,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(messages, "STEADY_PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(ephemeral, "PAUSE_SECONDS", 0.3)
-    monkeypatch.setattr(gateway, "KEEP_SECONDS", 0.05)
+    monkeypatch.setattr(turn, "KEEP_SECONDS", 0.05)
     monkeypatch.setattr(DiscordListener.__init__, "__kwdefaults__", {**_DEFAULTS, "identify_seconds": 0.2})
 
 
