@@ -201,6 +201,10 @@ class Inbox(Protocol):
     async def conversation(self, address: ThreadId) -> str | None:
         """The conversation that `address` belongs to."""
 
+    async def addresses(self, within: ThreadId) -> Sequence[ThreadId]:
+        """All addresses of conversations in a channel, which is a ThreadId without `thread`, or in a whole workspace,
+        which is one without `channel` too. For what is seldom: it looks through all that is stored."""
+
     async def standing(self, address: ThreadId) -> Standing:
         """The same, and whether it was muted there."""
 

@@ -6,6 +6,7 @@ could not wait with the acknowledgement tells the person so.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -201,6 +202,25 @@ class Reception:
                     above=(),
                     dedupe_keys=(),
                     reply_to={},
+                )
+            )
+
+    async def gone(self, place: ThreadId) -> None:
+        """A thread was deleted; without `thread` a channel with all threads in it, without `channel` too we were sent
+        away from a whole workspace. What waits there is taken back, what was said there forgotten. Safe to repeat."""
+        addresses = [place] if place.thread else await self._inbox.addresses(place)
+        for address in addresses:
+            conversation_id = await self._inbox.conversation(address)
+            if conversation_id is None:
+                continue
+            for job in await self._inbox.pending(conversation_id):
+                for message in () if job.is_errand else job.messages:
+                    await self._inbox.remove(message.key)
+            # In line behind what is being answered: that would be remembered otherwise.
+            at = time.time()
+            await self._inbox.accept(
+                InboundMessage(
+                    address, f"{address.thread}/gone/{at:.0f}", "unknown", "", "", at, command=Command.FORGET
                 )
             )
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.discord.channels import Kind, Place
+from adapters.discord.channels import PLATFORM, Kind, Place
 from adapters.discord.identity import Identity
 from adapters.discord.payloads import (
     Json,
@@ -26,12 +26,13 @@ from adapters.discord.payloads import (
 )
 from adapters.discord.reading import begins_with_mention, plain, title
 from adapters.discord.small_talk import is_small_talk, is_thanks
-from conversation.model import InboundMessage
+from conversation.model import InboundMessage, ThreadId
 from conversation.reception import Heard
 
 log = logging.getLogger(__name__)
 
 CREATED, UPDATED, DELETED = "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE"
+GONE = frozenset({"THREAD_DELETE", "CHANNEL_DELETE", "GUILD_DELETE"})
 # What people write: a message, and a reply. All other types tell of pins, joins, threads and the like.
 _WRITTEN = frozenset({0, 19})
 _FORWARD = 1
@@ -112,6 +113,21 @@ def translate(event: str, payload: object, place: Place, ears: Ears) -> News | N
     except Malformed as exc:
         log.warning("Discord's %s cannot be read: %s", event, exc)
     return None
+
+
+def gone(event: str, payload: object) -> ThreadId | None:
+    """What is no more, as `Reception.gone` takes it; None when that cannot be read, or is away for a while only."""
+    try:
+        body = part(payload)
+        if event == "THREAD_DELETE":
+            return ThreadId(PLATFORM, snowflake(body, "guild_id"), snowflake(body, "parent_id"), snowflake(body, "id"))
+        if event == "CHANNEL_DELETE":
+            return ThreadId(PLATFORM, snowflake(body, "guild_id"), snowflake(body, "id"), "")
+        # With `unavailable` Discord itself has trouble there.
+        return None if body.get("unavailable") else ThreadId(PLATFORM, snowflake(body, "id"), "", "")
+    except Malformed as exc:
+        log.warning("Discord's %s cannot be read: %s", event, exc)
+        return None
 
 
 def roles_in(message: Json) -> Collection[str]:

@@ -163,7 +163,7 @@ class DiscordListener:
 
 MESSAGES = frozenset({events.CREATED, events.UPDATED, events.DELETED})
 DELETED_MANY = "MESSAGE_DELETE_BULK"
-HANDLED = MESSAGES | {DELETED_MANY, INTERACTION} | TOLD_IN
+HANDLED = MESSAGES | {DELETED_MANY, INTERACTION} | TOLD_IN | events.GONE
 # Commands, buttons and forms: nothing is lost with suggestions for what somebody types.
 _ASKING = frozenset({2, 3, 5})
 
@@ -197,8 +197,10 @@ def _handler(receiving: Receiving, lookups: Lookups, desk: Desk) -> Callable[[st
     def handle(event: str, payload: Json) -> Any:
         if event == INTERACTION:
             return desk.pending.expect(snowflake(payload, "id")) if number(payload, "type") in _ASKING else None
-        if event in TOLD_IN:
-            return lookups.learn(event, payload)
+        if event in TOLD_IN | events.GONE:
+            lookups.learn(event, payload)
+            place = events.gone(event, payload) if event in events.GONE else None
+            return receiving.gone(place) if place is not None else None
         if event == DELETED_MANY:
             return _each_deleted(receiving, payload)
         return receiving.receive(event, payload) if receiving.is_news(event, payload) else None

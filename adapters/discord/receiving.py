@@ -16,6 +16,7 @@ from adapters.discord.lookups import Lookups, Unanswered
 from adapters.discord.payloads import Json, Malformed, milliseconds_of, part, snowflake, string
 from adapters.discord.progress import Marks
 from conversation.errors import QueueFull, StoreUnavailable
+from conversation.model import ThreadId
 from conversation.order import InOrder
 from conversation.ports import Accepted
 from conversation.reception import Heard, Reception
@@ -87,6 +88,18 @@ class Receiving:
     def watch(self, place: Place) -> None:
         """What is written in this place from now on is caught up with; what was before is none of ours."""
         self._marks.note(place, round(time.time() * 1000), is_ours=True)
+
+    async def gone(self, place: ThreadId) -> None:
+        """A thread, a channel or a guild is no more for us, as in `Reception.gone`. Tried again as long as the store is
+        away."""
+        for wait in growing_waits(SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS):
+            try:
+                await self._reception.gone(place)
+            except (StoreUnavailable, QueueFull) as error:
+                log.warning("what was said in a place that is gone is not forgotten yet: %s", error)
+                await asyncio.sleep(wait)
+            else:
+                return
 
     async def _ears(self, payload: Json) -> Ears:
         mentions_roles = bool(events.roles_in(payload))

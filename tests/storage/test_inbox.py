@@ -115,6 +115,18 @@ class TestAccept:
         assert (await inbox.accept(refused)).is_new
 
 
+class TestAddresses:
+    async def test_those_within_a_channel_and_a_workspace(self, inbox: RedisInbox) -> None:
+        """Whatever signs they are made of, and none beside them."""
+        within = [ThreadId("discord", "1", "2", thread) for thread in ("3", "private-4", "*:[?]")]
+        beside = [ThreadId("discord", "1", "22", "3"), ThreadId("discord", "11", "2", "3")]
+        for address in [*within, *beside]:
+            await inbox.accept(replace(message(), address=address))
+        assert set(await inbox.addresses(ThreadId("discord", "1", "2", ""))) == set(within)
+        assert set(await inbox.addresses(ThreadId("discord", "1", "", ""))) == {*within, beside[0]}
+        assert await inbox.addresses(ThreadId("discord", "3", "", "")) == []
+
+
 class TestJoining:
     async def test_neighbouring_messages_of_one_person_are_one_question(
         self, inbox: RedisInbox, jobs: RedisJobs
