@@ -1,8 +1,8 @@
 """Payloads of Slack in the conversation's words. Pure: names of people come from the caller.
 
 Sources: docs.slack.dev/reference/events/message and its subtypes, .../app_mention, .../agent_session_stopped,
-.../app_home_opened. A message that mentions us in a channel comes twice, as `app_mention` and as `message` with the
-same ts: both give the same InboundMessage.
+.../app_home_opened, .../channel_deleted, .../app_uninstalled. A message that mentions us in a channel comes twice, as
+`app_mention` and as `message` with the same ts: both give the same InboundMessage.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from adapters.slack.interactions import Shortcut
 from adapters.slack.mrkdwn import begins_with_mention, mentions, plain, without_mention
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
 from adapters.slack.places import address, is_dm, linked, reply_to
-from conversation.model import InboundMessage
+from conversation.model import InboundMessage, ThreadId
 from conversation.reception import Heard, Person, Press
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,14 @@ class HomeOpened:
     channel: str
 
 
-News = Heard | Edited | Deleted | Press | Stopped | HomeOpened | Shortcut
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A channel was deleted, or the app was removed from the whole workspace; `place` as `Reception.gone` takes it."""
+
+    place: ThreadId
+
+
+News = Heard | Edited | Deleted | Press | Stopped | HomeOpened | Gone | Shortcut
 
 
 def translate(payload: object, me: Identity, names: Mapping[str, str]) -> News | None:
@@ -92,22 +99,29 @@ def people_in(payload: object, me: Identity) -> list[str]:
 
 
 def _event(body: Json, me: Identity, names: Mapping[str, str]) -> News | None:
-    event, event_id = part(body, "event"), string(body, "event_id")
+    event = part(body, "event")
     match string(event, "type"):
         case "app_mention" | "message":
-            match string(event, "subtype"):
-                case "message_changed":
-                    return _changed(event, event_id, me, names)
-                case "message_deleted":
-                    return _deleted(event, me)
-                case _:
-                    return _heard(event, identifier(event, "channel"), event_id, me, names)
+            return _message(event, string(body, "event_id"), me, names)
         case "agent_session_stopped" if event.get("thread_ts") is not None:
             where = address(me, identifier(event, "channel"), timestamp(event, "thread_ts"))
             return Stopped(Person(where, identifier(event, "user")), float(timestamp(event, "event_ts")))
         case "app_home_opened" if string(event, "tab") == "messages":
             return HomeOpened(identifier(event, "user"), identifier(event, "channel"))
+        case "channel_deleted":
+            return Gone(address(me, identifier(event, "channel"), ""))
+        case "app_uninstalled":
+            return Gone(address(me, "", ""))
     return None
+
+
+def _message(event: Json, event_id: str, me: Identity, names: Mapping[str, str]) -> News | None:
+    match string(event, "subtype"):
+        case "message_changed":
+            return _changed(event, event_id, me, names)
+        case "message_deleted":
+            return _deleted(event, me)
+    return _heard(event, identifier(event, "channel"), event_id, me, names)
 
 
 def _heard(

@@ -46,6 +46,8 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
+    "app_uninstalled",
+    "channel_deleted",
     "message.channels",
     "message.groups",
     "message.im",

@@ -15,7 +15,7 @@ from slack_bolt.response import BoltResponse
 from adapters.slack import commands, events
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
-from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped
+from adapters.slack.events import Deleted, Edited, Gone, HomeOpened, News, Stopped
 from adapters.slack.home import Home
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import Shortcut
@@ -71,7 +71,7 @@ class Receiving:
             log.warning("Slack's %s was not stored: %s", type(news).__name__, error)
             return self._not_stored(news, error)
         except QueueFull as error:
-            if isinstance(news, Deleted):
+            if isinstance(news, Deleted | Gone):
                 return _not_now()  # what was deleted must go
             self._tell(news, error.user_notice)
         return _acknowledged()
@@ -121,6 +121,8 @@ class Receiving:
             case Stopped():
                 if time.time() - news.at < STOP_SECONDS:
                     await self._stop(news.person)
+            case Gone():
+                await self._reception.gone(news.place)
             case HomeOpened():
                 self._background.start(self._home.greet(news), "suggest prompts")
 

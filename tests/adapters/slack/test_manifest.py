@@ -21,12 +21,13 @@ EVENT_SCOPES = {
     "message.im": "im:history",
     "message.mpim": "mpim:history",
     "agent_session_stopped": "assistant:write",
+    "channel_deleted": "channels:read",
 }
 
 
 def test_each_event_has_its_scope() -> None:
     """Slack refuses a manifest that lacks one."""
-    assert set(EVENTS) == {*EVENT_SCOPES, "app_home_opened"}
+    assert set(EVENTS) == {*EVENT_SCOPES, "app_home_opened", "app_uninstalled"}
     assert set(EVENT_SCOPES.values()) <= set(SCOPES)
 
 
