@@ -29,6 +29,7 @@ from tests.story.discord.conftest import (
     HELP,
     OTHER_QUESTION,
     QUESTION,
+    STOP,
     WHOLE,
     Office,
     actions,
@@ -102,14 +103,19 @@ async def test_a_message_that_is_too_long_is_refused_with_the_limit(office: Offi
 
 
 async def test_who_waits_for_the_model_sees_that_something_happens(office: Office, discord: DiscordServer) -> None:
-    """One answer at a time: the second question has its thread, and somebody types in it."""
+    """One answer at a time: the second question has its thread, and somebody types in it until it is its turn."""
+    office.model.behaviour = Behaviour(token_delay=0.5)
     async with office.replica(model_slots=1):
         first = await discord.mention(QUESTION)
-        await office.begun(first)
+        begun = await office.begun(first)
         second = await discord.mention(QUESTION, user=PEOPLE[5])
         await until("somebody types", lambda: second in [call.channel for call in discord.calls_of(TYPING)])
+        assert office.thread(second) == []
+        office.model.behaviour = AT_ONCE
+        await office.press(begun, STOP)
         await office.settled()
-    assert office.answer(first).body == office.answer(second).body == office.expected()
+    assert "Stopped." in office.answer(first).notice
+    assert office.answer(second).body == office.expected()
 
 
 @pytest.mark.parametrize(
