@@ -90,7 +90,7 @@ class Keys:
 
     def job(self, job_id: str) -> str:
         """hash: conversation, lane, author, command, accepted_at, last_at and last_sent (of its last message),
-        revision, attempts, stop, checkpoint, progress, closing, and `message:<number>` for each of its messages as
+        revision, crashes, stop, checkpoint, progress, closing, and `message:<number>` for each of its messages as
         JSON, in order"""
         return f"{self.base}:job:{job_id}"
 

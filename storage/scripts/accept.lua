@@ -53,7 +53,7 @@ if bounded and backlog >= tonumber(ARGV[4]) then return {'full', 'all'} end
 
 local job, accepted_at = ARGV[9], string.format('%.6f', time)
 local name = key('job', job)
-redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_at, 'revision', 0, 'attempts', 0,
+redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_at, 'revision', 0,
   'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at, 'last_sent', ARGV[12], after({}), json)
 redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
 -- A sentence of ours alone does not make us take part where people talk.
