@@ -103,6 +103,15 @@ class TestAccept:
         assert await redis_client.dbsize() == stored
         assert await inbox.depth() == 5
 
+    async def test_a_removal_is_never_refused(self, inbox: RedisInbox) -> None:
+        """What was deleted must go, however much waits."""
+        for _ in range(3):
+            await inbox.accept(message(thread="a"))
+        for _ in range(2):
+            await inbox.accept(message(thread="b"))
+        assert (await inbox.accept(replace(message(thread="a"), command=Command.REMOVE))).is_new
+        assert (await inbox.accept(replace(message(thread="new"), command=Command.REMOVE))).is_new
+
     async def test_refused_message_can_be_sent_again(self, inbox: RedisInbox, jobs: RedisJobs) -> None:
         """A refusal leaves no memory of the message that would swallow it later."""
         for _ in range(3):

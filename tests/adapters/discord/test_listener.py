@@ -27,6 +27,8 @@ from tests.servers.discord import (
 )
 from tests.waiting import until
 
+LOOK_UP = "GET /channels/{channel_id}"
+
 
 @pytest.fixture
 async def desk(redis_client: Redis, valkey_url: str) -> AsyncIterator[Desk]:
@@ -167,6 +169,20 @@ class TestHearing:
         messages = await desk.asked()
         assert [message.address.thread for message in messages] == [first, first]
 
+    async def test_a_reply_to_ones_own_words_that_are_no_question_asks_one(
+        self, discord: DiscordServer, desk: Desk
+    ) -> None:
+        """A reply to one's "hello", or to what one wrote before we came; an edit changes it then."""
+        hello = await discord.say("hello everyone", channel=HELP)
+        asked_by_reply = await discord.say("how do I sort a dict?", channel=HELP, reply_to=hello)
+        await discord.say("thanks", channel=HELP, reply_to=hello)
+        await discord.edit(asked_by_reply, "how do I sort a dict by value?")
+        await desk.seen(discord)
+        (message,) = await desk.asked()
+        assert message.text == "how do I sort a dict by value?"
+        assert message.address.thread == message.reply_to["from"] == asked_by_reply
+        assert message.above == (f"message:{HELP}:{hello}",)
+
     async def test_direct_messages_are_one_conversation(self, discord: DiscordServer, desk: Desk) -> None:
         """Without mentions."""
         await discord.dm("q")
@@ -266,3 +282,63 @@ async def test_where_direct_messages_are_switched_off_nothing_asks_there(discord
         await discord.mention("q in public")
         await until("it is stored", lambda: _is(desk, 1))
         assert [message.text for message in await desk.asked()] == ["q in public"]
+
+
+class TestLookingUp:
+    """A process that resumed a session was told of no channel."""
+
+    @pytest.fixture(autouse=True)
+    async def resumed(self, discord: DiscordServer, desk: Desk) -> None:
+        async with desk.listener(discord):
+
+            async def is_whole() -> bool:
+                kept = await desk.gateways.load(BOT_USER)
+                return bool(kept) and "behind" not in kept
+
+            await until("there is nothing to catch up with", is_whole)
+
+    @pytest.mark.parametrize("status", [429, 403, 502])
+    async def test_a_page_of_what_guards_discord_hides_nothing(
+        self, discord: DiscordServer, desk: Desk, status: int
+    ) -> None:
+        """The question waits until Discord itself says where it was asked."""
+        discord.break_body(LOOK_UP, status=status, times=2)
+        await discord.mention("q", channel=RANDOM)
+        async with desk.listener(discord):
+            assert await asked(discord, desk) == ["q"]
+
+    async def test_our_role_is_known_once_discord_answers(self, discord: DiscordServer, desk: Desk) -> None:
+        """Else a mention of it would be no mention of us."""
+        discord.break_body("GET /guilds/{guild_id}/roles", status=429, times=2)
+        await discord.say(f"<@&{BOT_ROLE}> why?")
+        async with desk.listener(discord):
+            assert await asked(discord, desk) == ["why?"]
+
+    async def test_what_is_hidden_is_not_asked_for_again_and_again(self, discord: DiscordServer, desk: Desk) -> None:
+        """Nor for ever taken for hidden: Discord tells when that changes."""
+        discord.fail(LOOK_UP, 403, code=50001)
+        await discord.mention("q", channel=RANDOM)
+        await discord.mention("r", channel=RANDOM)
+        async with desk.listener(discord):
+            assert await asked(discord, desk) == []
+            assert len([call for call in discord.calls_of(LOOK_UP) if call.channel == RANDOM]) == 1
+            discord.send_event("CHANNEL_UPDATE", discord.home.payload_of(discord.channel(RANDOM)))
+            await discord.mention("s", channel=RANDOM)
+            assert await asked(discord, desk) == ["s"]
+
+
+async def test_a_deletion_is_taken_in_however_much_waits(
+    discord: DiscordServer, redis_client: Redis, valkey_url: str
+) -> None:
+    """It makes nobody wait: what is said in that channel next is heard, and told that it must wait."""
+    async with desk_of(valkey_url, max_mailbox=1) as desk, desk.listener(discord):
+        question = await discord.dm("q")
+        assert await asked(discord, desk) == ["q"]
+        await discord.dm("r")
+        await desk.seen(discord)
+        await discord.delete(question)
+        await discord.dm("s")
+        await until("Alice is told of the last", lambda: len(discord.bot_messages(dm_of(ALICE))) == 1)
+        conversation = await desk.inbox.conversation(ThreadId("discord", "@me", dm_of(ALICE), dm_of(ALICE)))
+        waiting = [job.messages[0].command for job in await desk.inbox.pending(conversation or "")]
+        assert waiting == [Command.ASK, Command.REMOVE]
