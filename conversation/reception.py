@@ -207,15 +207,11 @@ class Reception:
 
     async def gone(self, place: ThreadId) -> None:
         """A thread was deleted; without `thread` a channel with all threads in it, without `channel` too we were sent
-        away from a whole workspace. What waits there is taken back, what was said there forgotten. Safe to repeat."""
+        away from a whole workspace. What was said there is forgotten. Safe to repeat."""
         addresses = [place] if place.thread else await self._inbox.addresses(place)
         for address in addresses:
-            conversation_id = await self._inbox.conversation(address)
-            if conversation_id is None:
+            if await self._inbox.conversation(address) is None:
                 continue
-            for job in await self._inbox.pending(conversation_id):
-                for message in () if job.is_errand else job.messages:
-                    await self._inbox.remove(message.key)
             # In line behind what is being answered: that would be remembered otherwise.
             at = time.time()
             await self._inbox.accept(
