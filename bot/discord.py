@@ -50,7 +50,7 @@ async def open_discord(
             access,
             house.reception,
             RedisGateways(house.redis, house.keys),
-            house.rates,
+            api,
             on_refused=lambda _: on_refused(),
             origins=(elsewhere,) if elsewhere else CDN,
         )

@@ -67,7 +67,7 @@ async def open_slack(
         people = People(api)
         stack.push_async_callback(people.aclose)
         replies = SlackReplies(api)
-        history = SlackHistory(api, people.name_of)
+        history = SlackHistory(api, people)
         if role is Role.WORKER:
             yield Platform("slack", replies, history)
             return

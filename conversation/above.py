@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from conversation import notices
 from conversation.errors import DeliveryError
 from conversation.intake import storable
-from conversation.model import Job, Thread, Turn
+from conversation.model import Job, Thread, ThreadId, Turn
 from conversation.ports import Earlier, History, ThreadStore
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ async def read_above(
         found = Earlier(notice=error.user_notice)
     if turns := [turn for turn in found.turns if turn.at > thread.forgotten_at]:
         await assure()
+        # First: whoever deletes one of them meanwhile has it removed after this.
+        await threads.cite([_source(job, turn, found) for turn in turns], job.messages[0].address)
         await threads.add(
             thread.conversation_id,
             [_kept(turn, f"{exchange}:{turn.id}") for turn in turns],
@@ -57,6 +59,11 @@ async def read_above(
     read = sum(turn.exchange.startswith(f"{exchange}:") for turn in thread.turns)
     said = [notices.read_above(read) if read else "", found.notice]
     return Above(thread, "\n".join(sentence for sentence in said if sentence))
+
+
+def _source(job: Job, turn: Turn, found: Earlier) -> ThreadId:
+    at = job.messages[0].address
+    return ThreadId(at.platform, at.tenant, found.elsewhere.get(turn.id, at.channel), turn.message_ids[0])
 
 
 def _kept(turn: Turn, name: str) -> Turn:

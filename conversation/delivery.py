@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
+from conversation import notices
 from conversation.control import Control
 from conversation.errors import DeliveryError, LeaseLost, Paced, StoreUnavailable, Unreachable, Unwritable
 from conversation.fencing import write_until
@@ -88,6 +89,8 @@ class Delivery:
         self._ending: Ending | None = None
         self._notice = ""
         self._offers: tuple[Offer, ...] = ()
+        self._writing: int | None = None  # the message that is being brought up to date
+        self._plain: set[int] = set()  # messages that were refused too often
         self._before: tuple[Segment, str] | None = None  # what the answer goes on with, and its text
         self.barred: Unwritable | None = None  # why nothing can be shown here any more
 
@@ -191,7 +194,8 @@ class Delivery:
 
         Waits for a store that is away, however long, and for room within the platform's limits: without its end a text
         would stand there half-written, though the answer is stored as whole later. Waits for a platform that is away,
-        for hours. Gives up on one that keeps refusing, with a log line; `barred` says so, and why. Raises LeaseLost.
+        for hours. One that keeps refusing is at last given plain text without buttons; one that refuses that too is
+        given up, with a log line, and `barred` says why. Raises LeaseLost.
         """
         self._ending, self._notice, self._offers = ending, notice, tuple(offers)
         pause_seconds = FIRST_RETRY_SECONDS
@@ -216,8 +220,9 @@ class Delivery:
             except Paced as error:
                 await asyncio.sleep(min(error.retry_after_seconds or FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS))
             except DeliveryError as error:
-                refusals += not isinstance(error, Unreachable)
-                if refusals == FINAL_TRIES or time.monotonic() > patient_until:
+                refusals += (is_refusal := not isinstance(error, Unreachable))
+                is_last = is_refusal and refusals >= FINAL_TRIES and not self._can_be_plainer()
+                if is_last or time.monotonic() > patient_until:
                     log.error("answer of job %s could not be shown: %s", self._job.id, error)
                     self.barred = Unwritable(str(error), user_notice=error.user_notice)
                     return
@@ -228,6 +233,14 @@ class Delivery:
             await self._try_to(self._tidy_before)
             # The text has the code already: a platform that takes no files is no reason to say that it failed.
             await self._try_to(self._attach_files)
+
+    def _can_be_plainer(self) -> bool:
+        """From now on the message that was refused is shown plainly; False when it was already, or it was no message.
+        Half-written and with a Stop button it would stand there for ever."""
+        if self._writing is None or self._writing in self._plain:
+            return False
+        self._plain.add(self._writing)
+        return True
 
     async def _try_to(self, do: Callable[[], Awaitable[None]]) -> None:
         """What the answer is whole without."""
@@ -258,6 +271,7 @@ class Delivery:
 
     async def _write(self, ending: Ending | None = None, notice: str = "") -> int:
         """Bring every message up to date; gives how many the answer has."""
+        self._writing = None
         await self._open_place()
         visible = self._draft.visible
         parts = self._parts(visible)
@@ -275,7 +289,9 @@ class Delivery:
                 closer=part.closer,
                 offers=offers if is_last else (),
             )
-            await self._show(index, part.start, content)
+            self._writing = index
+            await self._show(index, part.start, _plain(content) if index in self._plain else content)
+        self._writing = None
         self._written = len(visible)
         return len(parts)
 
@@ -421,6 +437,11 @@ def begun_anew(checkpoint: Checkpoint, revision: int) -> Checkpoint:
     """Where the answer to a question that changed begins: in the same messages. Its files belong to the old text."""
     segments = [replace(one, mode=_OLD_FILE) if one.mode == _FILE else one for one in checkpoint.segments]
     return Checkpoint(revision=revision, segments=tuple(segments), place=checkpoint.place)
+
+
+def _plain(content: Content) -> Content:
+    notice = "\n".join(part for part in (content.notice, notices.SHOWN_PLAINLY) if part)
+    return replace(content, notice=notice, offers=(), plain=True)
 
 
 def _sent(segment: Segment, written: Written) -> Segment:

@@ -22,7 +22,8 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, reporte
     await delivery.save()
     if message.command is Command.FORGET:
         await threads.forget(job.conversation_id)
-        return await _say(delivery, notices.FORGOTTEN)
+        # Without words nobody asked for it: the place is gone.
+        return await _say(delivery, notices.FORGOTTEN) if message.text else Settlement(Ending.REMOVED)
     turns = await threads.turns(job.conversation_id)
     if message.command is Command.REMOVE:
         # The messages first: once the turns are gone, nobody knows which they were.

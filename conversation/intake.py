@@ -32,7 +32,7 @@ class Intake:
 
     def __init__(self, inbox: Inbox, max_input_chars: int) -> None:
         self._inbox = inbox
-        self._max_input_chars = max_input_chars
+        self.max_input_chars = max_input_chars
 
     async def receive(self, message: InboundMessage) -> Accepted | Stopped:
         """Store the message durably or act on it; only when this returns may the platform be acknowledged.
@@ -50,7 +50,7 @@ class Intake:
         """The message as it can be stored. Raises MessageTooLong."""
         # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
         length = max(len(message.text), len(message.code))
-        if length > self._max_input_chars:
-            raise MessageTooLong(user_notice=notices.too_long(length, self._max_input_chars))
+        if length > self.max_input_chars:
+            raise MessageTooLong(user_notice=notices.too_long(length, self.max_input_chars))
         name, code = storable(message.author_name), storable(message.code)
         return replace(message, text=storable(message.text), author_name=name, code=code)

@@ -10,6 +10,7 @@ MODEL_STARTING = "The model is starting; your question is queued."
 MODEL_BUSY = "The model is busy; your question is queued."
 NOTHING_SAID = "The model had nothing to say here."
 THINKING = "Thinking…"
+SHOWN_PLAINLY = "This could be shown as plain text only."
 
 HOW_TO_ASK = "Mention me with a question and I answer in a thread; in that thread I also answer without a mention."
 WORDS_OF_THREADS = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from conversation.errors import Paced
+from conversation.errors import Paced, StoreUnavailable
 from conversation.recent import Recent
 
 # Shares of an allowance. Below the first an answer is edited as often as it likes, so that the usual few short ones
@@ -69,6 +70,18 @@ async def take_or_raise(budget: RateBudget, *uses: Use) -> Grant:
     if grant.wait_seconds > 0:
         raise Paced("the platform's limits have no room yet", retry_after_seconds=grant.wait_seconds)
     return grant
+
+
+async def wait_for_room(budget: RateBudget, *uses: Use) -> None:
+    """Returns once all is granted. While the store is away nobody counts, and nobody waits."""
+    while True:
+        try:
+            grant = await budget.take(*uses)
+        except StoreUnavailable:
+            return
+        if grant.wait_seconds <= 0:
+            return
+        await asyncio.sleep(grant.wait_seconds)
 
 
 def pause_seconds(base: float, grant_used: float, limit: int, seconds: float, running: int) -> float:

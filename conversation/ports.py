@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -161,6 +161,9 @@ class ThreadStore(Protocol):
     async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
         """Store turns at the end of the thread, those whose ids it does not have yet."""
 
+    async def cite(self, sources: Sequence[ThreadId], at: ThreadId) -> None:
+        """These messages of elsewhere (each named as `InboundMessage.key`) are read into the thread at `at`."""
+
     async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
         """A person's message says `text` since `edited_at`. False when no turn came from it."""
 
@@ -221,6 +224,10 @@ class Inbox(Protocol):
 
     async def conversation(self, address: ThreadId) -> str | None:
         """The conversation that `address` belongs to."""
+
+    async def addresses(self, within: ThreadId) -> Sequence[ThreadId]:
+        """All addresses of conversations in a channel, which is a ThreadId without `thread`, or in a whole workspace,
+        which is one without `channel` too. For what is seldom: it looks through all that is stored."""
 
     async def standing(self, address: ThreadId) -> Standing:
         """The same, and whether it was muted there."""
@@ -316,6 +323,7 @@ class Content:
     ending: str = ""  # with `final` on the answer's last message: the Ending
     closer: str = ""  # the end of `text` that only closes a code block, and moves when the text grows
     offers: tuple[Offer, ...] = ()  # what can be pressed below it
+    plain: bool = False  # in the simplest form that the platform has: it refused every other
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,6 +429,7 @@ class Earlier:
 
     turns: tuple[Turn, ...] = ()
     notice: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # turn id -> its channel, when that is not the job's
 
 
 class History(Protocol):

@@ -1,10 +1,12 @@
 """The one door for listeners: what a platform delivers becomes a job, a sign to a running one, or nothing.
 
-When a method here returns, everything is stored and the platform may be acknowledged; when it raises, nothing may.
+When a method here returns, everything is stored and the platform may be acknowledged; when it raises, nothing is: who
+could not wait with the acknowledgement tells the person so.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -12,7 +14,7 @@ from typing import Protocol, TypeVar
 from conversation import notices
 from conversation.errors import MessageTooLong
 from conversation.guide import example
-from conversation.intake import STOP_WORDS, Intake
+from conversation.intake import STOP_WORDS, Intake, storable
 from conversation.model import Action, Command, Ending, InboundMessage, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 
@@ -72,6 +74,10 @@ class Transcript(Protocol):
 
     async def turns(self, conversation_id: str) -> Sequence[Turn]:
         """The thread's turns, the oldest first. Raises StoreUnavailable."""
+
+    async def citing(self, source: ThreadId) -> Sequence[ThreadId]:
+        """Where this message of elsewhere, named as `InboundMessage.key`, was read into a thread. Raises
+        StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +146,13 @@ class Reception:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
         return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
 
+    async def is_known(self, address: ThreadId) -> bool:
+        """Whether something was asked there that is remembered."""
+        return await self._inbox.conversation(address) is not None
+
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""
+        await self._change_where_it_was_read(heard.message, edit_id)
         if self._access.refusal(heard.author) or heard.message.text.strip().lower() in _SIGNS:
             return None
         try:
@@ -160,6 +171,7 @@ class Reception:
 
     async def deleted(self, message: InboundMessage) -> None:
         """A message was deleted; of `message` only the address, the id and `reply_to` are known."""
+        await self._change_where_it_was_read(message, f"{message.message_id}/deleted", is_gone=True)
         if await self._inbox.remove(message.key) is not EditOutcome.UNKNOWN:
             return
         if (turn := await self._turn_of(message)) is None:
@@ -173,6 +185,42 @@ class Reception:
             message, command=Command.REMOVE, target=message.message_id, message_id=f"{message.message_id}/deleted"
         )
         await self._inbox.accept(removal)
+
+    async def _change_where_it_was_read(self, message: InboundMessage, change: str, *, is_gone: bool = False) -> None:
+        """Threads elsewhere that know the message know it as it is now, or no more."""
+        command = Command.REMOVE if is_gone or len(message.text) > self._intake.max_input_chars else Command.EDITED
+        for address in await self._transcript.citing(ThreadId.parse(message.key)):
+            if address == message.address or await self._inbox.conversation(address) is None:
+                continue
+            await self._inbox.accept(
+                replace(
+                    message,
+                    address=address,
+                    # Two threads of one channel may have read it.
+                    message_id=f"{change}/{address.thread}",
+                    text=storable(message.text),
+                    command=command,
+                    target=message.message_id,
+                    above=(),
+                    dedupe_keys=(),
+                    reply_to={},
+                )
+            )
+
+    async def gone(self, place: ThreadId) -> None:
+        """A thread was deleted; without `thread` a channel with all threads in it, without `channel` too we were sent
+        away from a whole workspace. What was said there is forgotten. Safe to repeat."""
+        addresses = [place] if place.thread else await self._inbox.addresses(place)
+        for address in addresses:
+            if await self._inbox.conversation(address) is None:
+                continue
+            # In line behind what is being answered: that would be remembered otherwise.
+            at = time.time()
+            await self._inbox.accept(
+                InboundMessage(
+                    address, f"{address.thread}/gone/{at:.0f}", "unknown", "", "", at, command=Command.FORGET
+                )
+            )
 
     async def _turn_of(self, message: InboundMessage) -> Turn | None:
         """What is remembered of a message."""

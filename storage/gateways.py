@@ -20,13 +20,13 @@ _AS_IT_IS = "-"
 
 
 class RedisGateways:
-    """The gateways of all bots. Who does not `keep` one for `lease_seconds` has lost it to whoever takes it then.
+    """The gateways of all bots. Who does not `keep` one for `lease_seconds` keeps it until another takes it.
 
     Every method is safe to repeat and raises StoreUnavailable.
     """
 
     def __init__(self, redis: Redis, keys: Keys, *, lease_seconds: float = 4.0) -> None:
-        self._redis, self._keys, self._lease_ms = redis, keys, round(lease_seconds * 1000)
+        self._redis, self._keys, self.lease_seconds = redis, keys, lease_seconds
         self._keep = load_script(redis, "gateway_keep")
 
     async def take(self, bot: str, owner: str) -> bool:
@@ -58,7 +58,7 @@ class RedisGateways:
             if await self._redis.get(self._keys.gateway_owner(bot)) == owner.encode():
                 await self._redis.delete(self._keys.gateway_owner(bot))
 
-    async def marks(self, bot: str, limit: int) -> list[tuple[str, int]]:
+    async def marks(self, bot: str, limit: int = MAX_MARKS) -> list[tuple[str, int]]:
         """Up to `limit` places, the ones with the latest messages first."""
         with store_errors():
             found = await self._redis.zrange(
@@ -80,7 +80,13 @@ class RedisGateways:
         known: Mapping[str, int] | None = None,
     ) -> bool:
         keys = self._keys
-        args: list[str | int] = [owner, self._lease_ms, session, GATEWAY_SECONDS, keys.content_seconds]
+        args: list[str | int] = [
+            owner,
+            round(self.lease_seconds * 1000),
+            session,
+            GATEWAY_SECONDS,
+            keys.content_seconds,
+        ]
         args += [round((time.time() - keys.content_seconds) * 1000), MAX_MARKS]
         for how, places in (("new", marks or {}), ("known", known or {})):
             for place, at in places.items():

@@ -24,6 +24,7 @@ from storage.scripts import queue_script
 ACCEPT_SECONDS = 0.9
 # A process that dies over it must not keep the next delivery from doing it.
 BEGUN_SECONDS = 10
+SCANNED_AT_ONCE = 1000
 
 
 def load_job(reply: Sequence[Any]) -> Job:
@@ -41,8 +42,8 @@ class RedisInbox:
     """Accepts messages into the queue that `storage.jobs` reads.
 
     `fast_redis` is for `accept`: it must not repeat commands nor wait long. A message of the person who wrote the last
-    waiting or running question, within `join_seconds` of it, becomes part of that question. A thread holds at most
-    `max_mailbox` questions (and a question so many messages), the whole queue `max_backlog`.
+    waiting or running question, written and accepted within `join_seconds` of it, becomes part of that question. A
+    thread holds at most `max_mailbox` questions (and a question so many messages), the whole queue `max_backlog`.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class RedisInbox:
                     token_hex(16),
                     token_hex(16),
                     orjson.dumps(record),
+                    message.sent_at,
                     record["key"],
                     *message.dedupe_keys,
                 )
@@ -98,6 +100,16 @@ class RedisInbox:
         with store_errors():
             found = await self._redis.get(self._keys.address(str(address)))
         return cast("bytes", found).decode() if found is not None else None
+
+    async def addresses(self, within: ThreadId) -> list[ThreadId]:
+        """See Inbox.addresses. In small steps, which keep nobody waiting. What such an address is made of holds none
+        of the signs that mean something in a pattern."""
+        every = self._keys.address("")
+        found: dict[ThreadId, None] = {}
+        with store_errors():
+            async for name in self._redis.scan_iter(f"{every}{str(within).rstrip(':')}:*", count=SCANNED_AT_ONCE):
+                found[ThreadId.parse(name.decode().removeprefix(every))] = None
+        return list(found)
 
     async def standing(self, address: ThreadId) -> Standing:
         """See Inbox.standing. A mute lives as long as somebody asks for it, and no shorter than its thread."""

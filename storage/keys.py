@@ -92,8 +92,9 @@ class Keys:
         return f"{self.base}:lease:{conversation_id}"
 
     def job(self, job_id: str) -> str:
-        """hash: conversation, lane, author, command, accepted_at, last_at (of its last message), revision, attempts,
-        stop, checkpoint, progress, closing, and `message:<number>` for each of its messages as JSON, in order"""
+        """hash: conversation, lane, author, command, accepted_at, last_at and last_sent (of its last message),
+        revision, crashes, stop, checkpoint, progress, closing, and `message:<number>` for each of its messages as
+        JSON, in order"""
         return f"{self.base}:job:{job_id}"
 
     # --- slots
@@ -182,6 +183,10 @@ class Keys:
     def counts(self, conversation_id: str, fingerprint: str) -> str:
         """hash: digest of a turn's text -> its tokens in this vocabulary"""
         return f"{self.base}:counts:{conversation_id}:{fingerprint}"
+
+    def citing(self, source: str) -> str:
+        """set: addresses of the threads that this message of elsewhere was read into"""
+        return f"{self.base}:citing:{source}"
 
     def screen(self, conversation_id: str) -> str:
         """hash: message id -> `<order> <what a terminal shows, as JSON>`; the field "" counts the orders given"""

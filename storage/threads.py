@@ -82,6 +82,21 @@ class RedisThreads:
             flat: Iterable[str | bytes] = chain.from_iterable((turn.id, dump_turn(turn)) for turn in turns)
             await self._run("add", conversation_id, *flat)
 
+    async def cite(self, sources: Sequence[ThreadId], at: ThreadId) -> None:
+        """See ThreadStore.cite. It is known as long as a thread lives that nobody uses."""
+        with store_errors():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                for source in sources:
+                    pipeline.sadd(self._keys.citing(str(source)), str(at))
+                    pipeline.expire(self._keys.citing(str(source)), self._keys.content_seconds)
+                await pipeline.execute()
+
+    async def citing(self, source: ThreadId) -> tuple[ThreadId, ...]:
+        """Where the message was read into a thread, in no order."""
+        with store_errors():
+            found: Any = await self._redis.smembers(self._keys.citing(str(source)))
+        return tuple(ThreadId.parse(one.decode()) for one in found)
+
     async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
         """The person edited the message with the platform's id `message_id`: its turn says `text` now. False when no
         person's turn came from it."""

@@ -23,6 +23,7 @@ import aiohttp
 from discord import File
 from discord.http import HTTPClient, Route, json_or_text
 
+from adapters.discord.decoding import read_leniently
 from adapters.discord.identity import REFUSED, DiscordRefused
 from adapters.discord.limits import ABOUT_ME, EVERYWHERE
 from adapters.discord.refusals import Limited, TokenRefused, refused
@@ -32,6 +33,8 @@ from conversation.fencing import assure_in_time
 from conversation.pacing import Allowance, RateBudget, Use, take_or_raise
 
 log = logging.getLogger(__name__)
+
+read_leniently()
 
 Call = Callable[[HTTPClient], Awaitable[Any]]
 

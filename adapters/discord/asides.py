@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
-import discord
-
+from adapters.discord.api import DiscordApi
 from adapters.discord.channels import Place
-from adapters.discord.lookups import UNREACHABLE
+from adapters.discord.direct import remark
+from adapters.discord.limits import EVERYWHERE, sends_in
+from conversation import telling
 from conversation.background import Background
+from conversation.errors import StoreUnavailable
+from conversation.pacing import Use, take_or_raise
 from conversation.recent import Lately
 
 log = logging.getLogger(__name__)
 
 PROMISE = "I cannot store your question at the moment. I answer it as soon as I can: no need to send it again."
-NOT_DIRECT = "I answer in servers only, not in direct messages."
 AGAIN_SECONDS = 300.0
-TELL_SECONDS = 30.0
 
 
 class Asides:
     """Says things to people without making anybody wait; the same in one place once in five minutes."""
 
-    def __init__(self, client: discord.Client, background: Background) -> None:
-        self._client, self._background = client, background
+    def __init__(self, api: DiscordApi, background: Background) -> None:
+        self._api, self._background = api, background
         self._said = Lately(AGAIN_SECONDS)
 
     def tell(self, place: Place, message_id: str, sentence: str) -> None:
@@ -35,16 +35,14 @@ class Asides:
             self._background.start(self._reply(place.id, message_id, sentence), "tell a person")
 
     async def _reply(self, channel: str, message_id: str, sentence: str) -> None:
-        where = self._client.get_partial_messageable(int(channel))
-        message = discord.MessageReference(
-            message_id=int(message_id), channel_id=int(channel), fail_if_not_exists=False
-        )
-        try:
-            async with asyncio.timeout(TELL_SECONDS):
-                await where.send(
-                    sentence, reference=message, allowed_mentions=discord.AllowedMentions.none(), suppress_embeds=True
-                )
-        except discord.HTTPException as exc:
-            log.info("a person could not be told: %s", exc.code)
-        except UNREACHABLE as exc:
-            log.info("a person could not be told: %s", str(exc) or type(exc).__name__)
+        reference = {"message_id": message_id, "channel_id": channel, "fail_if_not_exists": False}
+        told = remark(sentence, f"{message_id} {sentence}", message_reference=reference)
+
+        async def say() -> None:
+            try:
+                await take_or_raise(self._api.budget, Use(EVERYWHERE), Use(sends_in(channel)))
+            except StoreUnavailable:
+                log.debug("nobody counts calls while the store is away, and just that is to be told")
+            await self._api.call(sends_in(channel), lambda http: http.send_message(channel, params=told))
+
+        await telling.tell(say)

@@ -11,6 +11,7 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from adapters.discord.decoding import read_leniently
 from adapters.proxies import proxy_for
 
 log = logging.getLogger(__name__)
@@ -19,9 +20,10 @@ log = logging.getLogger(__name__)
 logging.getLogger("discord").setLevel(max(logging.INFO, logging.getLogger().level))
 # It warns at every start that voice is not installed, which nobody here needs.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+read_leniently()
 
 Parser = Callable[[Any], object]
-OURS_TO_PARSE = "INTERACTION_CREATE"
+INTERACTION = "INTERACTION_CREATE"
 
 
 def intents() -> discord.Intents:
@@ -50,12 +52,18 @@ class CorralClient(discord.Client):
         )
 
     def parse_with(self, parsers: Mapping[str, Parser]) -> None:
-        """Hand these events over. discord.py sees to interactions; all others are let go: what it would keep of guilds
-        is much, and incomplete after a RESUME."""
-        interactions = self._connection.parsers[OURS_TO_PARSE]
-        mine: dict[str, Parser] = {**parsers, OURS_TO_PARSE: interactions}
+        """Hand these events over. Interactions are handed over first and then seen to by discord.py; all others are let
+        go: what it would keep of guilds is much, and incomplete after a RESUME."""
+        mine = {name: _safely(name, parser) for name, parser in parsers.items()}
+        tell = mine.get(INTERACTION, lambda _: None)
+        see_to = _safely(INTERACTION, self._connection.parsers[INTERACTION])
+
+        def interactions(data: Any) -> None:
+            tell(data)
+            see_to(data)
+
         self._connection.parsers.clear()
-        self._connection.parsers.update({name: _safely(name, parser) for name, parser in mine.items()})
+        self._connection.parsers.update({**mine, INTERACTION: interactions})
 
 
 def _safely(event: str, parser: Parser) -> Callable[[Any], None]:

@@ -11,7 +11,7 @@ from discord import app_commands
 
 from adapters.discord.desk import ACK_SECONDS, Desk, best_effort
 from adapters.discord.events import File
-from adapters.discord.lookups import UNREACHABLE
+from adapters.discord.lookups import UNREACHABLE, why
 from adapters.languages import languages_like
 from adapters.wishes import parsed_wish
 from conversation.errors import PromptError
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 ASK_MENU = "Ask Corral about this"
 MAX_CHOICES = 25  # Discord's limit (docs: interactions/application-commands, autocomplete)
 MAX_QUESTION = 6000  # of a command's option
-REGISTER_SECONDS, TRIES = 30.0, 5
+# Tried for as long as we run; seldom, for each try that Discord refuses counts towards a ban of our address.
+REGISTER_SECONDS, LONGEST_WAIT_SECONDS = 30.0, 600.0
 FAILED = "Something went wrong on my side. Please try again."
 
 _PRIVATE = "Show the answer to you alone"
@@ -81,13 +82,13 @@ def build_tree(client: discord.Client, desk: Desk, *, direct: bool) -> app_comma
 
 
 async def register(tree: app_commands.CommandTree[Any]) -> None:
-    """Tell Discord of them; tried a few times. It keeps them for us while we are away."""
-    for _, wait in zip(range(TRIES), growing_waits(), strict=False):
+    """Tell Discord of them, however long it takes. It keeps them for us while we are away."""
+    for wait in growing_waits(longest=LONGEST_WAIT_SECONDS):
         try:
             async with asyncio.timeout(REGISTER_SECONDS):
                 await tree.sync()
         except (discord.HTTPException, *UNREACHABLE) as exc:
-            log.warning("Discord was not told of our commands: %s", str(exc) or type(exc).__name__)
+            log.warning("Discord was not told of our commands: %s", why(exc))
             await asyncio.sleep(wait)
         else:
             return

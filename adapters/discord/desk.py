@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import discord
 
@@ -15,8 +16,10 @@ from adapters.discord import interactions
 from adapters.discord.attachments import Attachments
 from adapters.discord.channels import Kind
 from adapters.discord.events import File
+from adapters.discord.identity import NOT_DIRECT
 from adapters.discord.interactions import Called, called
 from adapters.discord.lookups import UNREACHABLE
+from adapters.discord.pending import Pending
 from conversation.errors import CorralError, Refused, StoreUnavailable
 from conversation.model import Action
 from conversation.order import InOrder
@@ -36,15 +39,36 @@ NOT_HERE = "I may not answer in this channel; I would need: {missing}. With `pri
 NOTHING_ASKED = "Ask me something: `/ask question`."
 
 _NOBODY = discord.AllowedMentions.none()
+_ASK = frozenset({Action.CONTINUE, Action.AGAIN})
+
+
+Parameters = ParamSpec("Parameters")
+Seen = Callable[Concatenate["Desk", discord.Interaction, Parameters], Awaitable[None]]
+
+
+def _until_seen_to(act: Seen[Parameters]) -> Seen[Parameters]:
+    """Until `act` has ended, the interaction comes again if this process dies."""
+
+    @functools.wraps(act)
+    async def seen_to(
+        self: Desk, interaction: discord.Interaction, /, *args: Parameters.args, **more: Parameters.kwargs
+    ) -> None:
+        with self.pending.seeing_to(str(interaction.id)):
+            await act(self, interaction, *args, **more)
+
+    return seen_to
 
 
 class Desk:
-    """Answers interactions. Each method is given one, and raises nothing that is foreseen."""
+    """Answers interactions. Each method is given one, and raises nothing that is foreseen. Without `direct` nothing new
+    is asked in direct messages: Discord offers no commands there, but buttons below old answers."""
 
-    def __init__(self, reception: Reception, attachments: Attachments) -> None:
-        self._reception, self._attachments = reception, attachments
+    def __init__(self, reception: Reception, attachments: Attachments, *, direct: bool = True) -> None:
+        self._reception, self._attachments, self._direct = reception, attachments, direct
         self._order = InOrder()
+        self.pending = Pending()
 
+    @_until_seen_to
     async def ask(
         self,
         interaction: discord.Interaction,
@@ -66,11 +90,13 @@ class Desk:
         else:
             await self._ask_publicly(interaction, by, text, asked, files)
 
+    @_until_seen_to
     async def forget(self, interaction: discord.Interaction) -> None:
         """The wish to have a conversation forgotten."""
         if await self._defer(interaction):
             await self._store_private(interaction, interactions.forget(called(interaction)))
 
+    @_until_seen_to
     async def about(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """The wish to have somebody's message answered."""
         by = called(interaction)
@@ -81,13 +107,20 @@ class Desk:
             coming = THREAD_COMES if by.place.kind is Kind.CHANNEL else ANSWER_COMES
             await best_effort(interaction.edit_original_response(content=error or coming, allowed_mentions=_NOBODY))
 
-    async def press(self, interaction: discord.Interaction, action: Action, target: str) -> None:
-        """A button. It is acknowledged first: what a worker then edits may be what the acknowledgement is about."""
+    @_until_seen_to
+    async def press(
+        self, interaction: discord.Interaction, action: Action, target: str, asked_in: tuple[str, str] | None = None
+    ) -> None:
+        """A button. It is acknowledged first: what a worker then edits may be what the acknowledgement is about.
+        `asked_in` as in `interactions.press`."""
         if not await self._acknowledge(interaction) or interaction.message is None:
             return
-        is_private = interaction.message.flags.ephemeral
+        by, is_private = called(interaction), interaction.message.flags.ephemeral
+        if action in _ASK and asked_in is None and by.place.kind is Kind.DIRECT and not self._direct:
+            await best_effort(interaction.followup.send(NOT_DIRECT, ephemeral=True, allowed_mentions=_NOBODY))
+            return
         pressed = interactions.press(
-            called(interaction), action, target, str(interaction.message.id), is_private=is_private
+            by, action, target, str(interaction.message.id), is_private=is_private, asked_in=asked_in
         )
         try:
             # A double click is two presses at once: the second is to find what came of the first.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
+from typing import Any
 
 from discord import AllowedMentions, MessageFlags
 from discord.http import MultipartParameters, handle_message_parameters
@@ -13,14 +12,10 @@ from adapters.discord.formatting import to_discord
 from adapters.discord.limits import OPENED_DMS, sends_in
 from adapters.discord.places import destination_of
 from adapters.discord.rendering import MAX_CONTENT, nonce
-from conversation.errors import CorralError, Paced
+from conversation import telling
 from conversation.model import Job
 from conversation.recent import Recent
-
-log = logging.getLogger(__name__)
-
-QUOTED_CHARACTERS = 300
-RETRY_SECONDS, TELL_SECONDS = 1.0, 30.0
+from conversation.telling import QUOTED_CHARACTERS, quoted
 
 
 class Direct:
@@ -38,40 +33,26 @@ class Direct:
         return self._channels[person]
 
     async def tell(self, job: Job, text: str) -> None:
-        """See TellsPrivately.tell. Tried twice."""
+        """See TellsPrivately.tell."""
         person = destination_of(job).person
-        said = f"{text}\n{_quote(job)}".strip()[:MAX_CONTENT]
-        try:
-            async with asyncio.timeout(TELL_SECONDS):
-                try:
-                    await self._tell(job, person, said)
-                except CorralError as error:
-                    log.warning("a person could not be told, yet: %s", error)
-                    await asyncio.sleep(RETRY_SECONDS)
-                    await self._tell(job, person, said)
-        except (CorralError, TimeoutError) as error:
-            log.warning("a person could not be told: %r", error)
+        asked = quoted(job.messages[0].text.strip()[:QUOTED_CHARACTERS])
+        # The nonce keeps a second try from saying it twice.
+        told = remark(f"{text}\n{asked}".strip(), f"{job.id}:told {job.revision}")
 
-    async def _tell(self, job: Job, person: str, said: str) -> None:
-        """Waits for room within the limits. The nonce keeps a second try from saying it twice."""
-        told = handle_message_parameters(
-            to_discord(said, MAX_CONTENT),
-            nonce=nonce(f"{job.id}:told", job.revision),
-            allowed_mentions=AllowedMentions.none(),
-            flags=MessageFlags(suppress_embeds=True),
-        )
-        while True:
-            try:
-                await self._send(await self.channel(person), told)
-            except Paced as paced:
-                await asyncio.sleep(paced.retry_after_seconds or RETRY_SECONDS)
-            else:
-                return
+        async def say() -> None:
+            channel = await self.channel(person)
+            await self._api.ask(sends_in(channel), lambda http: http.send_message(channel, params=told))
 
-    async def _send(self, channel: str, told: MultipartParameters) -> None:
-        await self._api.ask(sends_in(channel), lambda http: http.send_message(channel, params=told))
+        await telling.tell(say)
 
 
-def _quote(job: Job) -> str:
-    asked = job.messages[0].text.strip()[:QUOTED_CHARACTERS]
-    return "\n".join(f"> {line}" for line in asked.splitlines())
+def remark(text: str, name: str, **more: Any) -> MultipartParameters:
+    """A message of ours that is no answer, for `send_message`. Under the same name it is sent once, for some minutes;
+    `more` are other fields."""
+    return handle_message_parameters(
+        to_discord(text[:MAX_CONTENT], MAX_CONTENT),
+        nonce=nonce(name, 0),
+        allowed_mentions=AllowedMentions.none(),
+        flags=MessageFlags(suppress_embeds=True),
+        **more,
+    )

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.discord.channels import Kind, Place
+from adapters.discord.channels import PLATFORM, Kind, Place
 from adapters.discord.identity import Identity
 from adapters.discord.payloads import (
     Json,
@@ -26,12 +26,13 @@ from adapters.discord.payloads import (
 )
 from adapters.discord.reading import begins_with_mention, plain, title
 from adapters.discord.small_talk import is_small_talk, is_thanks
-from conversation.model import InboundMessage
+from conversation.model import InboundMessage, ThreadId
 from conversation.reception import Heard
 
 log = logging.getLogger(__name__)
 
 CREATED, UPDATED, DELETED = "MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE"
+GONE = frozenset({"THREAD_DELETE", "CHANNEL_DELETE", "GUILD_DELETE"})
 # What people write: a message, and a reply. All other types tell of pins, joins, threads and the like.
 _WRITTEN = frozenset({0, 19})
 _FORWARD = 1
@@ -52,10 +53,12 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message, and the files whose text belongs to it."""
+    """A message, and the files whose text belongs to it. `anew` is what it is if there is no conversation that it could
+    go on with."""
 
     heard: Heard
     files: tuple[File, ...] = ()
+    anew: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,21 @@ def translate(event: str, payload: object, place: Place, ears: Ears) -> News | N
     return None
 
 
+def gone(event: str, payload: object) -> ThreadId | None:
+    """What is no more, as `Reception.gone` takes it; None when that cannot be read, or is away for a while only."""
+    try:
+        body = part(payload)
+        if event == "THREAD_DELETE":
+            return ThreadId(PLATFORM, snowflake(body, "guild_id"), snowflake(body, "parent_id"), snowflake(body, "id"))
+        if event == "CHANNEL_DELETE":
+            return ThreadId(PLATFORM, snowflake(body, "guild_id"), snowflake(body, "id"), "")
+        # With `unavailable` Discord itself has trouble there.
+        return None if body.get("unavailable") else ThreadId(PLATFORM, snowflake(body, "id"), "", "")
+    except Malformed as exc:
+        log.warning("Discord's %s cannot be read: %s", event, exc)
+        return None
+
+
 def roles_in(message: Json) -> Collection[str]:
     """Ids of the roles that a message mentions."""
     mentioned = message.get("mention_roles")
@@ -144,6 +162,7 @@ def _said(message: Json, place: Place, ears: Ears, *, is_edit: bool = False) -> 
     text = plain(_with_forwarded(message, content), _names(message), ears.ours)
     to_others = begins_with_mention(content) not in ears.ours | {""} or replied_author not in {"", user, ears.me.user}
     is_bare = not (text or files)
+    is_chat = is_small_talk(text) and not files
     thread, asks, elsewhere = message_id, to_us, to_others
 
     if place.kind is Kind.THREAD and place.parent in ears.help_channels and message_id == place.id:
@@ -152,7 +171,7 @@ def _said(message: Json, place: Place, ears: Ears, *, is_edit: bool = False) -> 
         if replied_author == user:
             thread = replied_to  # goes on with a question that has a thread of its own
         else:
-            asks = not (replied_to or to_others or (is_small_talk(text) and not files))
+            asks = not (replied_to or to_others or is_chat)
     elif place.kind is Kind.THREAD and not to_us:
         # Whoever helps in somebody's post talks to that person, also without saying so.
         helps = place.parent in ears.help_channels and place.owner not in {"", user, ears.me.user}
@@ -163,22 +182,27 @@ def _said(message: Json, place: Place, ears: Ears, *, is_edit: bool = False) -> 
     if is_bare and not (asks or direct or is_edit):
         return None  # a sticker, say
     name = name_of(author, part(message, "member"))
-    heard = Heard(
-        InboundMessage(
-            address=place.address(thread),
-            message_id=message_id,
-            author_id=user,
-            author_name=name,
-            text=text,
-            sent_at=milliseconds_of(message_id) / 1000,
-            above=_above(place, to_us, is_bare, replied_to),
-            reply_to=reply_to(place, thread, user, title(text, name)),
-        ),
-        mentioned=asks,
-        direct=direct,
-        elsewhere=elsewhere and not asks,
+    inbound = InboundMessage(
+        address=place.address(thread),
+        message_id=message_id,
+        author_id=user,
+        author_name=name,
+        text=text,
+        sent_at=milliseconds_of(message_id) / 1000,
+        above=_above(place, to_us, is_bare, replied_to),
+        reply_to=reply_to(place, thread, user, title(text, name)),
     )
-    return Said(heard, files)
+    heard = Heard(inbound, mentioned=asks, direct=direct, elsewhere=elsewhere and not asks)
+    if thread == message_id or is_chat or is_bare:
+        return Said(heard, files)
+    # To one's own "hello", say, or to what one wrote before we came: that may be what the question is about.
+    own = replace(
+        inbound,
+        address=place.address(message_id),
+        above=_above(place, True, is_bare, replied_to),
+        reply_to=reply_to(place, message_id, user, title(text, name)),
+    )
+    return Said(heard, files, anew=Heard(own, mentioned=True))
 
 
 def _edited(message: Json, place: Place, ears: Ears) -> Edited | None:
@@ -190,10 +214,15 @@ def _edited(message: Json, place: Place, ears: Ears) -> Edited | None:
     if said is None:
         return None
     at = _seconds(edited_at)
-    heard = replace(said.heard, message=replace(said.heard.message, edited_at=at))
-    if heard.mentioned and at - milliseconds_of(snowflake(message, "id")) / 1000 >= EDITS_ASK_SECONDS:
-        heard = Heard(heard.message, direct=heard.direct)
-    return Edited(Said(heard, said.files), f"{heard.message.message_id}/edited/{edited_at}")
+    anew = None if said.anew is None else _heard_at(said.anew, at)
+    edit_id = f"{said.heard.message.message_id}/edited/{edited_at}"
+    return Edited(Said(_heard_at(said.heard, at), said.files, anew), edit_id)
+
+
+def _heard_at(heard: Heard, edited_at: float) -> Heard:
+    message = replace(heard.message, edited_at=edited_at)
+    asks = heard.mentioned and edited_at - message.sent_at < EDITS_ASK_SECONDS
+    return replace(heard, message=message) if asks or not heard.mentioned else Heard(message, direct=heard.direct)
 
 
 def _deleted(message_id: str, place: Place) -> InboundMessage:

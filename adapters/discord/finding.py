@@ -19,6 +19,7 @@ MESSAGE, FILE = "message", "file"
 async def find(api: DiscordApi, channel: str, question_id: int, key: str) -> Written | None:
     """Looks at the hundred messages after the question: answers there are written one after the other. Raises
     DeliveryError."""
+    us = await api.me()
     try:
         found = await pages.after(api, channel, question_id)
     except Barred as error:
@@ -26,6 +27,8 @@ async def find(api: DiscordApi, channel: str, question_id: int, key: str) -> Wri
             raise
         return None  # the thread was never opened
     for message in found:
+        if (message.get("author") or {}).get("id") != us:
+            continue  # people can give a file of theirs any name
         if carries(message, key):
             return Written(str(message["id"]), MESSAGE)
         if any(is_named_for(str(file.get("filename")), key) for file in message.get("attachments") or ()):

@@ -26,7 +26,11 @@ from markdown_it.token import Token
 from adapters.discord.tables import aligned
 from adapters.markdown.links import INVISIBLE, show_links
 
+_PLAIN = MarkdownIt("commonmark", {"html": False, "maxNesting": 100})
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable("table")
+# No table that fits a message has more cells of its own. The parser gives each row as many as the first one has, which
+# can be sixty thousand, and takes seconds with them.
+MAX_CELLS = 1000
 
 # As Markdown counts them: str.splitlines knows more line ends.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
@@ -53,16 +57,33 @@ def to_discord(markdown: str, room: int) -> str:
     Where the changes make it too long, the least necessary ones are left out: tables are no longer aligned, then are
     text; at last nothing is made longer, links are broken and not shown.
     """
+    lines = _LINE.findall(markdown)
+    tokens = _parsed(markdown, lines)
     for tables in _Tables:
-        text = _changed(markdown, tables)
+        text = _changed(lines, tokens, tables)
         if len(text) <= room:
             return text
     return _CALL.sub("＠", markdown).replace("](", "] ")[:room]  # noqa: RUF001 (the wide @ takes no more room)
 
 
-def _changed(markdown: str, tables: _Tables) -> str:
-    lines = _LINE.findall(markdown)
-    tokens = _MARKDOWN.parse(markdown) if "```" in markdown or "~~~" in markdown or "|" in markdown else []
+def _parsed(markdown: str, lines: list[str]) -> list[Token]:
+    if not ("```" in markdown or "~~~" in markdown or "|" in markdown):
+        return []
+    return (_MARKDOWN if _most_cells(lines) <= MAX_CELLS else _PLAIN).parse(markdown)
+
+
+def _most_cells(lines: list[str]) -> int:
+    """How many cells the parser may make, at most: a table ends at a blank line at the latest."""
+    cells = rows = columns = 0
+    for line in [*lines, ""]:
+        if line.strip(" \t\r\n"):
+            rows, columns = rows + 1, max(columns, line.count("|") + 1)
+        else:
+            cells, rows, columns = cells + (rows * columns if columns > 1 else 0), 0, 0
+    return cells
+
+
+def _changed(lines: list[str], tokens: list[Token], tables: _Tables) -> str:
     shown, position = [], 0
     for index, token in enumerate(tokens):
         if token.map is None or token.map[0] < position or token.type not in {"fence", "table_open"}:

@@ -1,4 +1,4 @@
-"""The connection to Discord's gateway: one process at a time, resumed across processes, never given up.
+"""The connection to Discord's gateway: resumed wherever it can be, also by another process, and tried again for ever.
 
 Source: discord.com/developers/docs/events/gateway. A session that is resumed brings what was missed; an IDENTIFY brings
 nothing, and the thousandth within a day resets the bot's token.
@@ -7,13 +7,12 @@ nothing, and the thousandth within a day resets the bot's token.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import aiohttp
 import discord
@@ -22,58 +21,34 @@ from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
 from adapters.discord.client import CorralClient
 from adapters.discord.identifying import IDENTIFY_SECONDS, Identifying
-from adapters.discord.identity import DiscordRefused
+from adapters.discord.identity import REFUSED, DiscordRefused
 from adapters.discord.payloads import Json, part, string
-from adapters.discord.progress import Marks, Progress
-from adapters.discord.seeing import Seeing, Work
-from conversation.errors import StoreUnavailable
+from adapters.discord.progress import Marks, Progress, Seeing, Work
+from adapters.discord.turn import Session, Sessions, Turn
 from conversation.pacing import RateBudget
 from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS, CLOSE_SECONDS = 20.0, 3.0
-KEEP_SECONDS, STAND_BY_SECONDS = 1.0, 0.5
 # Discord asks for a heartbeat in 41 seconds: until one of those is missed, a half-open connection looks well.
 PING_SECONDS, SILENT_PINGS = 10.0, 2.5
-# A session that could not be resumed so often will never be.
-MAX_RESUMES = 3
+# A session is given up when Discord took so many connections and went on with it in none, or when nobody at its own
+# address took one for so many seconds. Given up at the first tries that reach nobody, it would lose what it has kept.
+MAX_REFUSED, RESUME_SECONDS = 5, 600.0
+# One that breaks sooner is no better than none: opened at once again and again, it would be a storm of RESUMEs.
+STEADY_SECONDS = 30.0
 GOING_ON = 4000  # as a close code it leaves the session as it is: 1000 and 1001 would end it
+_OVER = frozenset({4007, 4009})  # with these codes Discord ends it
 
 _REFUSALS = {
-    4004: "Discord refuses DISCORD_TOKEN. Copy it from the application's page Bot, with Reset Token.",
+    4004: REFUSED,
     4010: "Discord refuses this shard.",
     4011: "Discord wants this bot to be sharded: it is in too many servers for one connection.",
     4012: "Discord does not speak this version of its gateway any more.",
     4013: "Discord does not know these intents.",
     4014: "Discord refuses the intents. Switch on MESSAGE CONTENT INTENT at the application's page Bot.",
 }
-
-
-class Sessions(Protocol):
-    """Where a listener left off, for all processes. Every method raises StoreUnavailable. See storage/gateways.py."""
-
-    async def take(self, bot: str, owner: str) -> bool:
-        """Become the one that listens."""
-
-    async def load(self, bot: str) -> Mapping[str, str]:
-        """What was kept last."""
-
-    async def keep(
-        self, bot: str, owner: str, session: Mapping[str, str], marks: Mapping[str, int], known: Mapping[str, int]
-    ) -> bool:
-        """Go on listening; False when another process does."""
-
-    async def release(self, bot: str, owner: str) -> None:
-        """Let another process listen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A session of the gateway's: its id, and where it is resumed."""
-
-    id: str
-    url: str
 
 
 Handler = Callable[[str, Json], Work | None]
@@ -101,36 +76,37 @@ class Gateway:
         identify_seconds: float = IDENTIFY_SECONDS,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self._client, self._bot, self._sessions = client, bot, sessions
-        self._handle, self._caught_up, self._marks = handle, caught_up, marks
-        self._identifying = Identifying(budget, identify_seconds)
+        self._client, self._handle, self._caught_up = client, handle, caught_up
+        self._identifying = Identifying(budget, bot, identify_seconds)
         self._on_contact, self._ping_seconds = on_contact, ping_seconds
-        self._owner = uuid.uuid4().hex
         self._progress = Progress()
-        self._session: Session | None = None
-        self._socket: DiscordWebSocket | None = None
         self._seeing = Seeing(self._progress)
-        self._is_behind = False  # something may be missing that the session does not bring
+        self._turn = Turn(sessions, bot, self._progress, marks)
+        self._socket: DiscordWebSocket | None = None  # of a connection that Discord said hello on
+        self._greeted_at: float | None = None  # when this connection was, on the monotonic clock
         self._catching_up: asyncio.Task[None] | None = None
-        self._is_ours = False
-        self._is_new = asyncio.Event()  # a session began that is not stored yet
-        self.is_standing_by = False
         self.greeted = asyncio.Event()  # set while events come
         client.parse_with({name: self._parser(name) for name in events | {"READY", "RESUMED"}})
 
     async def run(self) -> None:
         """Listen; while another process does, stand by. Raises DiscordRefused, and ends only so."""
         while True:
-            await self._until_ours()
-            keeping = asyncio.create_task(self._keep(), name="keep the gateway")
+            await self._turn.wait(self._on_contact)
+            keeping = asyncio.create_task(self._turn.keep(self._leave), name="keep the gateway")
             try:
                 await self._listen()
             finally:
                 ending = [keeping] if self._catching_up is None else [keeping, self._catching_up]
+                self._catching_up = None
                 for task in ending:
                     task.cancel()
                 await asyncio.gather(*ending, return_exceptions=True)
                 await self._leave()
+
+    @property
+    def is_standing_by(self) -> bool:
+        """Whether another process listens."""
+        return self._turn.is_standing_by
 
     @property
     def is_idle(self) -> bool:
@@ -141,85 +117,22 @@ class Gateway:
         """Take nothing more in; wait so long for what is being stored; leave the session to the next process."""
         await self._leave()
         await self._seeing.aclose(patience_seconds)
-        if self._is_ours:
-            self._is_ours = False
-            try:
-                await self._save()
-                await self._sessions.release(self._bot, self._owner)
-            except StoreUnavailable as error:
-                log.warning("where Discord's gateway was left could not be stored: %s", error)
-
-    # --- whose turn it is
-
-    async def _until_ours(self) -> None:
-        while not self._is_ours:
-            try:
-                self._is_ours = await self._sessions.take(self._bot, self._owner)
-                if self._is_ours:
-                    await self._load()
-                    break
-                if not self.is_standing_by:
-                    log.info("another process listens to Discord; this one stands by")
-                self.is_standing_by = True
-                self._on_contact()
-            except StoreUnavailable as error:
-                self._is_ours = False
-                log.warning("Discord waits for the store: %s", error)
-            await asyncio.sleep(STAND_BY_SECONDS)
-        self.is_standing_by = False
-
-    async def _load(self) -> None:
-        kept = await self._sessions.load(self._bot)
-        self._is_behind, self._catching_up = bool(kept.get("behind")), None
-        self._session = Session(kept["id"], kept["url"]) if kept else None
-        self._progress.reset(int(kept["seq"]) if kept else 0)
-
-    async def _keep(self) -> None:
-        while True:
-            # A new session at once: killed before it is stored, a process would leave nothing to go on with.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(KEEP_SECONDS):
-                    await self._is_new.wait()
-            self._is_new.clear()
-            try:
-                ours = await self._save()
-            except StoreUnavailable as error:
-                log.warning("where Discord's gateway is could not be stored: %s", error)
-                continue
-            except Exception:  # without this task another process would take us for dead
-                log.exception("where Discord's gateway is could not be stored")
-                continue
-            if not ours:
-                log.warning("another process listens to Discord now")
-                self._is_ours = False
-                await self._leave()
-                return
-
-    async def _save(self) -> bool:
-        """Only events that are stored count, and no mark moves while what is before it may be missing."""
-        session: dict[str, str] = {}
-        new, known = ({}, {}) if self._is_behind else self._marks.take()
-        if self._session is not None:
-            session = {"id": self._session.id, "url": self._session.url, "seq": str(self._progress.safe)}
-            session |= {"behind": "1"} if self._is_behind else {}
-        try:
-            return await self._sessions.keep(self._bot, self._owner, session, new, known)
-        except StoreUnavailable:
-            self._marks.give_back(new, known)
-            raise
+        await self._turn.leave()
 
     # --- the connection
 
     async def _listen(self) -> None:
         """Connect again and again, until another process listens. Raises DiscordRefused."""
-        waits, tries = growing_waits(), 0
-        while self._is_ours:
-            self.greeted.clear()
+        waits, storm = growing_waits(), _storm()
+        refused, lost_at = 0, 0.0
+        while await self._turn.assured():
+            began = time.monotonic()
+            self._greeted_at = None
             try:
                 await self._connect_and_poll()
             except ReconnectWebSocket as error:
-                if not error.resume:
-                    self._session = None
+                if not error.resume or self._closed_with() in _OVER:
+                    self._turn.session = None
             except discord.ConnectionClosed as error:
                 if error.code in _REFUSALS:
                     raise DiscordRefused(_REFUSALS[error.code]) from error
@@ -230,21 +143,24 @@ class Gateway:
                 log.warning("Discord is away (%s)", error.status)
             except Exception as error:  # a frame that nobody can read, a proxy's page, a cut line: all the same to us
                 log.warning("the connection to Discord broke: %s", str(error) or type(error).__name__)
-            if self.greeted.is_set():
-                waits, tries = growing_waits(), 0
-                await self._leave()
-                continue
+            is_heard = self._socket is not None
             await self._leave()
-            if not self._is_ours:
+            if not self._turn.is_ours:
                 return
-            tries += 1
-            if tries >= MAX_RESUMES and self._session is not None:
+            now = time.monotonic()
+            if self._greeted_at is not None:
+                waits, refused, lost_at = growing_waits(), 0, 0.0
+                storm = _storm() if now - self._greeted_at >= STEADY_SECONDS else storm
+                await asyncio.sleep(next(storm))
+                continue
+            refused, lost_at = refused + is_heard, lost_at or began
+            if self._turn.session is not None and (refused >= MAX_REFUSED or now - lost_at >= RESUME_SECONDS):
                 log.warning("Discord's session cannot be resumed")
-                self._session, tries = None, 0
+                self._turn.session, refused = None, 0
             await asyncio.sleep(next(waits))
 
     async def _connect_and_poll(self) -> None:
-        session = self._session
+        session = self._turn.session
         if session is None:
             await self._identifying.leave(self._client.http)
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -277,6 +193,9 @@ class Gateway:
                 if socket._keep_alive is not None:  # it measures from here to the acknowledgement
                     socket._keep_alive._last_send = time.perf_counter()
 
+    def _closed_with(self) -> int | None:
+        return self._socket.socket.close_code if self._socket is not None else None
+
     async def _leave(self) -> None:
         """Close the connection and keep the session."""
         self.greeted.clear()
@@ -297,31 +216,41 @@ class Gateway:
             number = (self._socket.sequence or 0) if self._socket is not None else self._progress.latest + 1
             self._progress.saw(number)
             if event == "READY":
-                self._greet(Session(string(part(data), "session_id"), string(part(data), "resume_gateway_url")), number)
+                session = Session(string(part(data), "session_id"), string(part(data), "resume_gateway_url"))
+                self._turn.begin(session, number)
+                self._greet()
+                self._catch_up()
             elif event == "RESUMED":
-                self.greeted.set()
-                self._on_contact()
-                if self._is_behind and self._catching_up is None:
+                self._greet()
+                if self._turn.is_behind and self._catching_up is None:
                     self._catch_up()
             elif (work := self._handle(event, data)) is not None:
                 self._seeing.begin(work, number, event)
 
         return parse
 
-    def _greet(self, session: Session, number: int) -> None:
-        self._session = session
-        self._progress.reset(number)
-        self._is_new.set()
+    def _greet(self) -> None:
+        self._greeted_at = time.monotonic()
         self.greeted.set()
         self._on_contact()
-        self._is_behind = True
-        self._catch_up()
 
     def _catch_up(self) -> None:
         async def catch_up() -> None:
-            await self._caught_up()
-            self._is_behind = False
+            for wait in growing_waits():
+                try:
+                    await self._caught_up()
+                except Exception:  # until it is done no mark moves, and every process would begin with it
+                    log.exception("catching up with Discord broke; it begins again in %.0f s", wait)
+                    await asyncio.sleep(wait)
+                else:
+                    self._turn.is_behind = False
+                    return
 
         if self._catching_up is not None:
             self._catching_up.cancel()
         self._catching_up = asyncio.create_task(catch_up(), name="catch up with Discord")
+
+
+def _storm() -> Iterator[float]:
+    """Seconds before a connection that broke is opened again: none the first time."""
+    return itertools.chain((0.0,), growing_waits())

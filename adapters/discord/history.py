@@ -89,7 +89,7 @@ class DiscordHistory:
         forum, in the thread itself."""
         for channel in parent, thread:
             try:
-                return [await pages.one(self._api, channel, thread, spare=SPARE)]
+                return [await pages.one(self._api, channel, thread, spare=SPARE, goes_on=True)]
             except (Refusal, Unwritable):
                 continue  # it is gone, or in the other place
         return []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from conversation.errors import CorralError
 
 REFUSED = "Discord refuses DISCORD_TOKEN. Copy it from the application's page Bot, with Reset Token."
+NOT_DIRECT = "I answer in servers only, not in direct messages."
 
 
 class DiscordRefused(CorralError):

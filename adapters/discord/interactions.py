@@ -17,6 +17,7 @@ from adapters.discord.channels import DIRECT_GUILD, PLATFORM, Kind, Place
 from adapters.discord.events import reply_to
 from adapters.discord.formatting import to_discord
 from adapters.discord.payloads import milliseconds_of
+from adapters.discord.places import PRIVATE_THREAD
 from adapters.discord.reading import title
 from adapters.markdown.links import INVISIBLE
 from conversation.model import Action, InboundMessage, ThreadId
@@ -51,7 +52,7 @@ class Called:
     @property
     def private_address(self) -> ThreadId:
         """What one person asks us in one place so that nobody else sees it is one conversation."""
-        return ThreadId(PLATFORM, self.place.guild, self.place.id, f"private-{self.user}")
+        return ThreadId(PLATFORM, self.place.guild, self.place.id, f"{PRIVATE_THREAD}{self.user}")
 
     @property
     def private_reply_to(self) -> dict[str, str]:
@@ -163,12 +164,25 @@ def about_message(by: Called, message_id: str, content: str) -> Heard:
     return Heard(message, mentioned=True, direct=by.place.kind is Kind.DIRECT)
 
 
-def press(by: Called, action: Action, target: str, message_id: str, *, is_private: bool) -> Press:
-    """A press of a button below the answer `message_id`; of one that only this person sees, `is_private`."""
+def press(
+    by: Called,
+    action: Action,
+    target: str,
+    message_id: str,
+    *,
+    is_private: bool,
+    asked_in: tuple[str, str] | None = None,
+) -> Press:
+    """A press of a button below the answer `message_id`; of one that only this person sees, `is_private`. `asked_in`
+    is the guild and the channel of a private question whose answer moved to direct messages: it is still that
+    conversation's, and nobody's but this person's."""
+    address = by.private_address if is_private else by.place.address(message_id)
+    if asked_in is not None:
+        address = ThreadId(PLATFORM, *asked_in, f"{PRIVATE_THREAD}{by.user}")
     return Press(
         action=action,
         target=target,
-        person=Person(by.private_address if is_private else by.place.address(message_id), by.user),
+        person=Person(address, by.user),
         person_name=by.name,
         id=by.id,
         at=by.at,

@@ -17,6 +17,8 @@ _MARGIN_SECONDS, _SHORT_MARGIN_SECONDS = 0.5, 0.25
 
 # All routes but those of interactions and their webhooks; 50 a second are documented.
 EVERYWHERE = Allowance("discord:everywhere", 45, 1.0, _SHORT_MARGIN_SECONDS)
+# Calls of those that the listener leaves to answers, whatever it has to look up and to catch up with.
+SPARE_FOR_ANSWERS = 25
 OPENED_DMS = Allowance("discord:dms", 4, 5.0, _MARGIN_SECONDS)
 ABOUT_ME = Allowance("discord:me", 4, 5.0, _MARGIN_SECONDS)
 

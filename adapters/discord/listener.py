@@ -12,23 +12,25 @@ import aiohttp
 import discord
 
 from adapters.discord import events
+from adapters.discord.api import DiscordApi
 from adapters.discord.asides import Asides
 from adapters.discord.attachments import CDN, Attachments
 from adapters.discord.buttons import actions_of
 from adapters.discord.catching_up import CatchingUp, Marked
-from adapters.discord.client import CorralClient
+from adapters.discord.client import INTERACTION, CorralClient
 from adapters.discord.commands import build_tree, register
 from adapters.discord.desk import Desk
-from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway, Sessions
+from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway
 from adapters.discord.identifying import IDENTIFY_SECONDS
-from adapters.discord.identity import DiscordAccess, DiscordRefused, Identity
-from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups
-from adapters.discord.payloads import Json
+from adapters.discord.identity import REFUSED, DiscordAccess, DiscordRefused, Identity
+from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups, why
+from adapters.discord.payloads import Json, number, snowflake
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
+from adapters.discord.turn import Sessions
+from adapters.first_contact import first_contact
 from conversation.background import Background
 from conversation.errors import CorralError
-from conversation.pacing import RateBudget
 from conversation.reception import Reception
 from conversation.waits import growing_waits
 
@@ -39,8 +41,6 @@ CONTACT_SECONDS = 10.0
 LOGIN_SECONDS = 20.0
 # How long a sentence to a person that is on its way keeps the end waiting.
 PARTING_SECONDS = 1.0
-
-_REFUSED = "Discord refuses DISCORD_TOKEN. Copy it from the application's page Bot, with Reset Token."
 
 
 class Gateways(Sessions, Marked, Protocol):
@@ -61,7 +61,7 @@ class DiscordListener:
         access: DiscordAccess,
         reception: Reception,
         gateways: Gateways,
-        budget: RateBudget,
+        api: DiscordApi,
         *,
         on_refused: Callable[[DiscordRefused], object] = lambda _: None,
         origins: Collection[str] = CDN,
@@ -69,7 +69,7 @@ class DiscordListener:
         identify_seconds: float = IDENTIFY_SECONDS,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self._access, self._reception, self._gateways, self._budget = access, reception, gateways, budget
+        self._access, self._reception, self._gateways, self._api = access, reception, gateways, api
         self._on_refused, self._origins = on_refused, origins
         self._contact_seconds, self._identify_seconds = contact_seconds, identify_seconds
         self._ping_seconds = ping_seconds
@@ -108,7 +108,9 @@ class DiscordListener:
         self._stack.push_async_callback(self._background.aclose, PARTING_SECONDS)
         contact = asyncio.create_task(self._keep_contact(attachments), name="contact with Discord")
         self._stack.push_async_callback(_end, contact)
-        await self._first_contact(contact)
+        await first_contact(
+            "Discord", contact, self._contacted, self._contact_seconds, DiscordRefused, self._on_refused
+        )
 
     async def _keep_contact(self, attachments: Attachments) -> None:
         """Ends by being cancelled. Raises DiscordRefused; after anything else it begins anew."""
@@ -125,14 +127,15 @@ class DiscordListener:
         async with AsyncExitStack() as stack:
             client = await self._log_in()
             stack.push_async_callback(client.close)
-            lookups = Lookups(client.http, str(client.user.id if client.user else 0))
+            lookups = Lookups(client.http, self._api.budget, str(client.user.id if client.user else 0))
             stack.push_async_callback(lookups.aclose)
             gateway, tree = assemble(
                 client, lookups, attachments, self._background, self._access, self._reception, self._gateways,
-                self._budget, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
+                self._api, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
                 ping_seconds=self._ping_seconds,
             )  # fmt: skip
-            self._background.start(register(tree), "tell Discord of our commands")
+            registering = asyncio.create_task(register(tree), name="tell Discord of our commands")
+            stack.push_async_callback(_end, registering)
             self._gateway = gateway
             stack.push_async_callback(gateway.aclose, PARTING_SECONDS)
             await gateway.run()
@@ -145,10 +148,10 @@ class DiscordListener:
                     await client.login(self._access.token)
             except discord.LoginFailure as exc:
                 await client.close()
-                raise DiscordRefused(_REFUSED) from exc
+                raise DiscordRefused(REFUSED) from exc
             except (discord.HTTPException, *UNREACHABLE) as exc:
                 await client.close()
-                log.warning("Discord is away (%s); asking again in %.0f s", str(exc) or type(exc).__name__, wait)
+                log.warning("Discord is away (%s); asking again in %.0f s", why(exc), wait)
                 await asyncio.sleep(wait)
             except BaseException:
                 await client.close()
@@ -157,30 +160,12 @@ class DiscordListener:
                 return client
         raise AssertionError("the waits never end")
 
-    async def _first_contact(self, contact: asyncio.Task[None]) -> None:
-        contacted = asyncio.create_task(self._contacted.wait(), name="first contact with Discord")
-        try:
-            await asyncio.wait({contact, contacted}, timeout=self._contact_seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            contacted.cancel()
-        if contact.done():
-            contact.result()
-        elif not self._contacted.is_set():
-            log.warning("Discord does not answer yet; it is asked again and again")
-        contact.add_done_callback(self._report)
-
-    def _report(self, contact: asyncio.Task[None]) -> None:
-        if contact.cancelled() or (error := contact.exception()) is None:
-            return
-        is_refusal = isinstance(error, DiscordRefused)
-        log.error("listening to Discord ended: %s", error, exc_info=None if is_refusal else error)
-        if isinstance(error, DiscordRefused):
-            self._on_refused(error)
-
 
 MESSAGES = frozenset({events.CREATED, events.UPDATED, events.DELETED})
 DELETED_MANY = "MESSAGE_DELETE_BULK"
-HANDLED = MESSAGES | {DELETED_MANY} | TOLD_IN
+HANDLED = MESSAGES | {DELETED_MANY, INTERACTION} | TOLD_IN | events.GONE
+# Commands, buttons and forms: nothing is lost with suggestions for what somebody types.
+_ASKING = frozenset({2, 3, 5})
 
 
 def assemble(
@@ -191,7 +176,7 @@ def assemble(
     access: DiscordAccess,
     reception: Reception,
     gateways: Gateways,
-    budget: RateBudget,
+    api: DiscordApi,
     **more: Any,
 ) -> tuple[Gateway, discord.app_commands.CommandTree[Any]]:
     """The gateway of a client that is logged in, with all that hears what it brings, and the commands. `more` is for
@@ -199,19 +184,23 @@ def assemble(
     assert client.user is not None
     me = Identity(user=str(client.user.id), application=str(client.application_id))
     marks = Marks()
-    receiving = Receiving(access, me, reception, lookups, attachments, Asides(client, background), marks)
-    catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving)
-    desk = Desk(reception, attachments)
+    receiving = Receiving(access, me, reception, lookups, attachments, Asides(api, background), marks)
+    catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving, marks)
+    desk = Desk(reception, attachments, direct=access.direct)
     client.add_dynamic_items(*actions_of(desk))
-    handle = _handler(receiving, lookups)
-    gateway = Gateway(client, me.application, gateways, budget, handle, HANDLED, catching_up.run, marks, **more)
+    handle = _handler(receiving, lookups, desk)
+    gateway = Gateway(client, me.application, gateways, api.budget, handle, HANDLED, catching_up.run, marks, **more)
     return gateway, build_tree(client, desk, direct=access.direct)
 
 
-def _handler(receiving: Receiving, lookups: Lookups) -> Callable[[str, Json], Any]:
+def _handler(receiving: Receiving, lookups: Lookups, desk: Desk) -> Callable[[str, Json], Any]:
     def handle(event: str, payload: Json) -> Any:
-        if event in TOLD_IN:
-            return lookups.learn(event, payload)
+        if event == INTERACTION:
+            return desk.pending.expect(snowflake(payload, "id")) if number(payload, "type") in _ASKING else None
+        if event in TOLD_IN | events.GONE:
+            lookups.learn(event, payload)
+            place = events.gone(event, payload) if event in events.GONE else None
+            return receiving.gone(place) if place is not None else None
         if event == DELETED_MANY:
             return _each_deleted(receiving, payload)
         return receiving.receive(event, payload) if receiving.is_news(event, payload) else None

@@ -19,6 +19,7 @@ from adapters.discord.places import age_seconds
 from adapters.discord.refusals import ARCHIVED, LOCKED, UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, Barred, Refusal
 from adapters.discord.rendering import body, is_shown, nonce
 from conversation.errors import DeliveryError, Paced
+from conversation.model import ThreadId
 from conversation.pacing import Allowance, Pace, Use, take_or_raise
 from conversation.ports import Attachment, Content
 from conversation.recent import Recent
@@ -34,7 +35,7 @@ OLD_SECONDS = 3500.0
 
 
 class Messages:
-    """What this process writes with the bot's token. `key` is the segment's."""
+    """What this process writes with the bot's token. `key` is the segment's, `asked_in` as in `custom_id`."""
 
     def __init__(self, api: DiscordApi) -> None:
         self._api = api
@@ -42,14 +43,16 @@ class Messages:
         growing = Allowance(EVERYWHERE.name, EVERYWHERE.limit - SPARE_FOR_ENDS, EVERYWHERE.seconds)
         self.pace = Pace(growing, PAUSE_SECONDS)
 
-    async def post(self, channel: str, key: str, revision: int, content: Content) -> str:
+    async def post(
+        self, channel: str, key: str, revision: int, content: Content, asked_in: ThreadId | None = None
+    ) -> str:
         """Send it; gives the message's id. Raises DeliveryError."""
         sends, edits = sends_in(channel), edits_in(channel)
         uses = [Use(EVERYWHERE), Use(sends)]
         if not content.final:
             uses.append(Use(edits, hold=key, hold_seconds=HOLD_SECONDS))
         await take_or_raise(self._api.budget, *uses)
-        fields = body(content, key)
+        fields = body(content, key, asked_in)
         new = _parameters({**fields, "nonce": nonce(key, revision), "enforce_nonce": True})
         try:
             message = await self._api.call(sends, lambda http: http.send_message(channel, params=new))
@@ -60,23 +63,26 @@ class Messages:
         message_id = str(message["id"])
         if not is_shown(message, fields):
             # It was there already: the reply to an earlier post was lost, and what that said is older.
-            await self.edit(channel, key, message_id, content)
+            await self.edit(channel, key, message_id, content, asked_in)
         elif not content.final:
             self._wrote(key)
         return message_id
 
-    async def edit(self, channel: str, key: str, message_id: str, content: Content) -> None:
+    async def edit(
+        self, channel: str, key: str, message_id: str, content: Content, asked_in: ThreadId | None = None
+    ) -> None:
         """Put `content` in its place. Raises DeliveryError; Refusal with UNKNOWN_MESSAGE when somebody deleted it."""
         await self._may_edit(channel, key, message_id, content)
+        fields = body(content, key, asked_in)
         try:
-            await self._edit(channel, key, message_id, content)
+            await self._edit(channel, message_id, fields)
         except Refusal as error:
             if error.code == UNKNOWN_MESSAGE:
                 await self.forget(channel, key)
             if error.code != ARCHIVED:
                 raise
             await self._bring_back(channel)
-            await self._edit(channel, key, message_id, content)
+            await self._edit(channel, message_id, fields)
         if content.final:
             self._end(key)
         else:
@@ -120,8 +126,8 @@ class Messages:
         if grant.wait_seconds > 0:
             raise Paced("no edit is left", retry_after_seconds=grant.wait_seconds)
 
-    async def _edit(self, channel: str, key: str, message_id: str, content: Content) -> None:
-        changed = _parameters(body(content, key))
+    async def _edit(self, channel: str, message_id: str, fields: dict[str, Any]) -> None:
+        changed = _parameters(fields)
         await self._api.call(
             _edits(channel, message_id), lambda http: http.edit_message(channel, message_id, params=changed)
         )

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from conversation.intake import storable
+from adapters.payloads import Json, Malformed, part, string
 
-Json = Mapping[str, Any]
+__all__ = ["Json", "Malformed", "part", "string"]
 
-_SNOWFLAKE = re.compile(r"\d{1,20}")
+SNOWFLAKE = re.compile(r"\d{1,20}")
 _EPOCH_MS = 1_420_070_400_000  # the first second of 2015, where Discord's ids begin
-
-
-class Malformed(ValueError):
-    """Discord sends no such thing. Names the field and never its value, which may be a person's words."""
-
-
-def part(of: object, *path: str) -> Json:
-    """The object at this path; an empty one where there is none."""
-    for name in path:
-        of = of.get(name) if isinstance(of, Mapping) else None
-    if of is None:
-        return {}
-    if not isinstance(of, Mapping):
-        raise Malformed(f"{'.'.join(path) or 'the payload'} is no object")
-    return of
 
 
 def parts(of: Json, name: str) -> list[Json]:
@@ -37,16 +20,6 @@ def parts(of: Json, name: str) -> list[Json]:
     if not isinstance(found, list):
         raise Malformed(f"{name} is no list")
     return [part(one) for one in found]
-
-
-def string(of: Json, name: str) -> str:
-    """The field's text, as it can be stored; "" where there is none."""
-    value = of.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Malformed(f"{name} is no text")
-    return storable(value)
 
 
 def number(of: Json, name: str) -> int:
@@ -62,7 +35,7 @@ def number(of: Json, name: str) -> int:
 def snowflake(of: Json, name: str) -> str:
     """An id, which must be there."""
     value = string(of, name)
-    if not _SNOWFLAKE.fullmatch(value):
+    if not SNOWFLAKE.fullmatch(value):
         raise Malformed(f"{name} is no id")
     return value
 

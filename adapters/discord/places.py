@@ -7,16 +7,16 @@ answer that one person sees alone "interaction" (its token), "application" and "
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from adapters.discord.channels import PLATFORM
-from adapters.discord.payloads import milliseconds_of, snowflake_at
+from adapters.discord.payloads import SNOWFLAKE, milliseconds_of, snowflake_at
 from conversation.model import Command, Job, ThreadId
 
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
-_SNOWFLAKE = re.compile(r"\d{15,20}")
+# What the last part of the address of such a conversation begins with.
+PRIVATE_THREAD = "private-"
 MAX_TITLE, UNTITLED = 100, "Question"
 
 
@@ -60,6 +60,12 @@ def asked_in_root(job: Job) -> str | None:
     return message.message_id if message.reply_to.get("from") == message.message_id else None
 
 
+def asked_privately_in(job: Job) -> ThreadId | None:
+    """The address of a conversation that one person sees alone, wherever its answers are shown."""
+    address = job.messages[0].address
+    return address if address.thread.startswith(PRIVATE_THREAD) else None
+
+
 def thread_title(job: Job) -> str:
     """What that thread is called; a name has 1 to 100 characters."""
     return " ".join(job.messages[0].reply_to.get("title", "").split())[:MAX_TITLE] or UNTITLED
@@ -87,7 +93,7 @@ def question_id(job: Job) -> int:
     """An id as old as the question. What came of it has a greater one."""
     message = job.messages[0]
     # An id with more behind it names what was done with a message, and not when.
-    if _SNOWFLAKE.fullmatch(message.message_id):
+    if SNOWFLAKE.fullmatch(message.message_id):
         return int(message.message_id)
     return snowflake_at(int((message.sent_at - 1) * 1000))
 

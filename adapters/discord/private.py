@@ -16,10 +16,10 @@ from adapters.discord.direct import Direct
 from adapters.discord.ephemeral import ORIGINAL, Ephemeral, is_expired, is_first
 from adapters.discord.finding import FILE
 from adapters.discord.messages import Messages
-from adapters.discord.places import Interaction, destination_of, question_id
+from adapters.discord.places import Interaction, asked_privately_in, destination_of, question_id
 from adapters.discord.refusals import NO_DM, NO_MUTUAL_GUILD, UNKNOWN_MESSAGE, Barred, Refusal
 from conversation.errors import CorralError
-from conversation.model import Job, Segment
+from conversation.model import Job, Segment, SegmentState
 from conversation.ports import Attachment, Content, Written
 from conversation.recent import Recent
 
@@ -67,7 +67,7 @@ class PrivateAnswers:
         assert message_id is not None
         at = self._moved.get(message_id) or Written(message_id, segment.mode)
         if at.mode == DIRECT:
-            await self._messages.edit(await self._channel(job), key, at.message_id, content)
+            await self._messages.edit(await self._channel(job), key, at.message_id, content, asked_privately_in(job))
             return
         if _is_alive(by):
             try:
@@ -81,6 +81,8 @@ class PrivateAnswers:
                     raise
             else:
                 return
+        if segment.state is SegmentState.CLOSED and at.mode != DIRECT and message_id not in self._moved:
+            return  # a full part, as whoever wrote it before us left it: it is not to be read a second time elsewhere
         self._moved[message_id] = await self._move(job, key, at.message_id, content, content)
 
     async def delete(self, job: Job, message_id: str) -> None:
@@ -104,10 +106,10 @@ class PrivateAnswers:
             channel = await self._channel(job)
             found = await finding.find(self._api, channel, question_id(job), key)
             if found is None:
-                message_id = await self._messages.post(channel, key, job.revision, content)
+                message_id = await self._messages.post(channel, key, job.revision, content, asked_privately_in(job))
             else:
                 message_id = found.message_id
-                await self._messages.edit(channel, key, message_id, content)
+                await self._messages.edit(channel, key, message_id, content, asked_privately_in(job))
         except Barred as error:
             if error.code in {NO_DM, NO_MUTUAL_GUILD}:
                 await self._end_here(_interaction(job), key, old_id, last, ENDS_HERE)

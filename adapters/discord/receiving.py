@@ -7,15 +7,16 @@ import logging
 import time
 
 from adapters.discord import events
-from adapters.discord.asides import NOT_DIRECT, PROMISE, Asides
+from adapters.discord.asides import PROMISE, Asides
 from adapters.discord.attachments import Attachments
 from adapters.discord.channels import Kind, Place
 from adapters.discord.events import Deleted, Ears, Edited, News, Said
-from adapters.discord.identity import DiscordAccess, Identity
-from adapters.discord.lookups import Lookups, Unreachable
+from adapters.discord.identity import NOT_DIRECT, DiscordAccess, Identity
+from adapters.discord.lookups import Lookups, Unanswered
 from adapters.discord.payloads import Json, Malformed, milliseconds_of, part, snowflake, string
 from adapters.discord.progress import Marks
 from conversation.errors import QueueFull, StoreUnavailable
+from conversation.model import ThreadId
 from conversation.order import InOrder
 from conversation.ports import Accepted
 from conversation.reception import Heard, Reception
@@ -60,8 +61,8 @@ class Receiving:
             return False
 
     async def receive(self, event: str, payload: Json) -> None:
-        """See to it, and try again for as long as the store is away (or Discord, for ten minutes): nobody brings it a
-        second time. What `is_news` says no to must not come here."""
+        """See to it, and try again for as long as the store is away: nobody brings it a second time. What `is_news`
+        says no to must not come here. Raises Unanswered when Discord does not tell for ten minutes where it is."""
         channel = snowflake(payload, "channel_id")
         promised, deadline = False, time.monotonic() + PATIENCE_SECONDS
         async with self._order.turn(channel):
@@ -74,11 +75,11 @@ class Receiving:
                         return
                     news = events.translate(event, payload, place, await self._ears(payload))
                     await self._take(news, place, snowflake(payload, "id"))
-                except (StoreUnavailable, Unreachable) as error:
+                except (StoreUnavailable, Unanswered) as error:
                     log.warning("Discord's %s waits: %s", event, error)
                     if isinstance(error, StoreUnavailable) and place is not None and not promised:
                         promised = self._promise(news, place)
-                    if isinstance(error, Unreachable) and time.monotonic() > deadline:
+                    if isinstance(error, Unanswered) and time.monotonic() > deadline:
                         raise
                     await asyncio.sleep(wait)
                 else:
@@ -87,6 +88,18 @@ class Receiving:
     def watch(self, place: Place) -> None:
         """What is written in this place from now on is caught up with; what was before is none of ours."""
         self._marks.note(place, round(time.time() * 1000), is_ours=True)
+
+    async def gone(self, place: ThreadId) -> None:
+        """A thread, a channel or a guild is no more for us, as in `Reception.gone`. Tried again as long as the store is
+        away."""
+        for wait in growing_waits(SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS):
+            try:
+                await self._reception.gone(place)
+            except (StoreUnavailable, QueueFull) as error:
+                log.warning("what was said in a place that is gone is not forgotten yet: %s", error)
+                await asyncio.sleep(wait)
+            else:
+                return
 
     async def _ears(self, payload: Json) -> Ears:
         mentions_roles = bool(events.roles_in(payload))
@@ -101,27 +114,26 @@ class Receiving:
                     case Said() if place.kind is Kind.DIRECT and not self._access.direct:
                         self._asides.tell(place, message_id, NOT_DIRECT)
                         return
+                    case Edited() if place.kind is Kind.DIRECT and not self._access.direct:
+                        return  # who wrote it was told already
                     case Said():
-                        heard = await self._with_files(news, waiting)
-                        accepted = await self._reception.hear(heard)
+                        accepted = await self._reception.hear(await self._read(news, waiting))
                     case Edited():
-                        heard = await self._with_files(news.said, waiting)
-                        await self._reception.edited(heard, news.edit_id)
+                        await self._reception.edited(await self._read(news.said, waiting), news.edit_id)
                     case Deleted():
                         await self._reception.deleted(news.message)
-        except QueueFull as error:
-            if not isinstance(news, Deleted):
-                self._asides.tell(place, message_id, error.user_notice)
-            else:
-                raise StoreUnavailable("the queue is full, and what was deleted must go") from error
+        except QueueFull as error:  # never of a deletion: what was deleted must go, however much waits
+            self._asides.tell(place, message_id, error.user_notice)
         except TimeoutError as exc:
             raise StoreUnavailable(f"the store took longer than {STORE_SECONDS} s") from exc
         if isinstance(news, Said) or news is None:
             self._mark(place, message_id, accepted)
 
-    async def _with_files(self, said: Said, waiting: asyncio.Timeout) -> Heard:
+    async def _read(self, said: Said, waiting: asyncio.Timeout) -> Heard:
         """With the text of its files, if the message concerns us: nobody else's are fetched."""
         heard = said.heard
+        if said.anew is not None and not await self._reception.is_known(heard.message.address):
+            heard = said.anew
         if not said.files or not await self._reception.concerns_us(heard):
             return heard
         waiting.reschedule(None)  # they have a time-out of their own

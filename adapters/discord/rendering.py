@@ -10,7 +10,7 @@ from discord import AllowedMentions, ButtonStyle, ComponentType, MessageFlags
 
 from adapters.discord.buttons import custom_id
 from adapters.discord.formatting import to_discord
-from conversation.model import Action, Offer
+from conversation.model import Action, Offer, ThreadId
 from conversation.ports import Content
 
 MAX_CONTENT = 2_000  # characters
@@ -26,11 +26,12 @@ _NOBODY = AllowedMentions.none().to_dict()
 _NO_PREVIEWS = MessageFlags(suppress_embeds=True).value
 
 
-def body(content: Content, key: str) -> dict[str, Any]:
-    """The fields of a message, for a new one and for an edit alike. `key` is the segment's."""
+def body(content: Content, key: str, asked_in: ThreadId | None = None) -> dict[str, Any]:
+    """The fields of a message, for a new one and for an edit alike. `key` is the segment's; `asked_in` as in
+    `custom_id`."""
     return {
         "content": shown(content),
-        "components": _rows(content.offers, key),
+        "components": _rows(content.offers, key, asked_in),
         "attachments": [],  # an answer that is made anew may take the place of a file
         # Without these two a model's words would call people, and every link in them would be unfolded.
         "allowed_mentions": _NOBODY,
@@ -72,16 +73,16 @@ def _small_print(notice: str) -> str:
     return small if len(small) <= MAX_NOTICE else f"{small[: MAX_NOTICE - 1]}…"
 
 
-def _rows(offers: Sequence[Offer], key: str) -> list[dict[str, Any]]:
-    buttons = [_button(offer, key) for offer in offers]
+def _rows(offers: Sequence[Offer], key: str, asked_in: ThreadId | None) -> list[dict[str, Any]]:
+    buttons = [_button(offer, key, asked_in) for offer in offers]
     return [{"type": ComponentType.action_row.value, "components": buttons}] if buttons else []
 
 
-def _button(offer: Offer, key: str) -> dict[str, Any]:
+def _button(offer: Offer, key: str, asked_in: ThreadId | None) -> dict[str, Any]:
     button: dict[str, Any] = {
         "type": ComponentType.button.value,
         "style": ButtonStyle.secondary.value,
-        "custom_id": f"{custom_id(offer)}:{_mark(key)}",
+        "custom_id": f"{custom_id(offer, asked_in)}:{_mark(key)}",
     }
     if thumb := _THUMBS.get(offer.action):
         return {**button, "emoji": {"name": thumb}}

@@ -10,7 +10,14 @@ from adapters.discord.api import DiscordApi
 from adapters.discord.direct import Direct
 from adapters.discord.finding import FILE, MESSAGE
 from adapters.discord.messages import Messages
-from adapters.discord.places import Destination, destination_of, needs_thread, question_id, thread_address
+from adapters.discord.places import (
+    Destination,
+    asked_privately_in,
+    destination_of,
+    needs_thread,
+    question_id,
+    thread_address,
+)
 from adapters.discord.private import PrivateAnswers
 from adapters.discord.refusals import UNKNOWN_MESSAGE, Refusal
 from adapters.discord.rendering import MAX_TEXT
@@ -69,7 +76,8 @@ class DiscordReplies:
         self._status.end(job)
         if at.private is not None:
             return await self._private.post(job, segment.key, content)
-        return Written(await self._messages.post(at.channel, segment.key, job.revision, content), MESSAGE)
+        message_id = await self._messages.post(at.channel, segment.key, job.revision, content, asked_privately_in(job))
+        return Written(message_id, MESSAGE)
 
     async def edit(self, job: Job, segment: Segment, content: Content) -> None:
         """See ReplySink.edit. Nothing happens when somebody deleted the message."""
@@ -83,7 +91,7 @@ class DiscordReplies:
                 await self._private.edit(job, segment, content)
             else:
                 shown_in = self._instead.get(message_id, message_id)
-                await self._messages.edit(at.channel, segment.key, shown_in, content)
+                await self._messages.edit(at.channel, segment.key, shown_in, content, asked_privately_in(job))
         except Refusal as error:
             if error.code != UNKNOWN_MESSAGE:
                 raise
@@ -142,10 +150,12 @@ class DiscordReplies:
         assert segment.message_id is not None
         found = await finding.find(self._api, at.channel, question_id(job), segment.key)
         if found is not None:
-            await self._messages.edit(at.channel, segment.key, found.message_id, content)
+            await self._messages.edit(at.channel, segment.key, found.message_id, content, asked_privately_in(job))
             message_id = found.message_id
         else:
-            message_id = await self._messages.post(at.channel, segment.key, job.revision, content)
+            message_id = await self._messages.post(
+                at.channel, segment.key, job.revision, content, asked_privately_in(job)
+            )
         self._instead[segment.message_id] = message_id
 
 

@@ -31,7 +31,7 @@ UNSAID_RETRY_SECONDS = 30.0
 
 # These take no JSON (docs.slack.dev/apis/web-api: "Posting JSON", and slack_sdk's own way of calling them).
 _FORMS = frozenset({"auth.test", "conversations.history", "conversations.info", "conversations.open"}) | frozenset(
-    {"conversations.replies", "files.getUploadURLExternal", "files.delete", "users.info"}
+    {"conversations.members", "conversations.replies", "files.getUploadURLExternal", "files.delete", "users.info"}
 )
 # Slack is broken or away, and says so with HTTP 200: "some aspect of the operation may have succeeded" (the methods'
 # pages, on errors).

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import plain
@@ -33,6 +32,10 @@ HELP = (
 CODE_USAGE = f"Tell me what to write: `{CODE} python read a CSV file`."
 ONLY_IN_THREADS = "That works inside a thread: mention me there with `{word}`."
 ANSWER_COMES = "The answer comes in a moment, in a thread here."
+ANSWER_COMES_DIRECTLY = (
+    "I am not in this channel (`/invite` brings me in), so the answer comes in a moment in our direct messages."
+)
+ANSWER_COMES_SOMEWHERE = "The answer comes in a moment: in a thread here, or in our direct messages if I am not here."
 NOT_KNOWN = "I do not know this command."
 NOT_READ = "I could not read this command. Please try it again."
 
@@ -40,15 +43,14 @@ NOT_READ = "I could not read this command. Please try it again."
 _OF_THREADS = frozenset({"stop", "quiet", "mute", "back", "unmute", "forget"})
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question, and what is shown to its author alone when it has been stored."""
+def answer_comes(is_member: bool | None) -> str:
+    """What the author is told when the question has been stored: where the answer will be."""
+    if is_member is None:
+        return ANSWER_COMES_SOMEWHERE
+    return ANSWER_COMES if is_member else ANSWER_COMES_DIRECTLY
 
-    heard: Heard
-    reply: str = ANSWER_COMES
 
-
-def translate(payload: Json, me: Identity, names: Mapping[str, str], now: float) -> Asked | str:
+def translate(payload: Json, me: Identity, names: Mapping[str, str], now: float) -> Heard | str:
     """The question that a command asks, or what its author is told instead. `now` is seconds since 1970."""
     try:
         return _translate(part(payload), me, names, now)
@@ -57,7 +59,7 @@ def translate(payload: Json, me: Identity, names: Mapping[str, str], now: float)
         return NOT_READ
 
 
-def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -> Asked | str:
+def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -> Heard | str:
     command, mrkdwn = string(body, "command"), string(body, "text")
     asked = plain(mrkdwn, names).strip()
     word = asked.lower()
@@ -87,4 +89,4 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         above=linked(mrkdwn),
         reply_to={"command": command, "user": user, "team": team or me.team, "asked": asked[:ASKED_CHARS]},
     )
-    return Asked(Heard(message, mentioned=True, external=not me.is_home(team)))
+    return Heard(message, mentioned=True, external=not me.is_home(team))

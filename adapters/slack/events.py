@@ -1,8 +1,8 @@
 """Payloads of Slack in the conversation's words. Pure: names of people come from the caller.
 
 Sources: docs.slack.dev/reference/events/message and its subtypes, .../app_mention, .../agent_session_stopped,
-.../app_home_opened. A message that mentions us in a channel comes twice, as `app_mention` and as `message` with the
-same ts: both give the same InboundMessage.
+.../app_home_opened, .../channel_deleted, .../app_uninstalled. A message that mentions us in a channel comes twice, as
+`app_mention` and as `message` with the same ts: both give the same InboundMessage.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from adapters.slack.interactions import Shortcut
 from adapters.slack.mrkdwn import begins_with_mention, mentions, plain, without_mention
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
 from adapters.slack.places import address, is_dm, linked, reply_to
-from conversation.model import InboundMessage
+from conversation.model import InboundMessage, ThreadId
 from conversation.reception import Heard, Person, Press
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,14 @@ class HomeOpened:
     channel: str
 
 
-News = Heard | Edited | Deleted | Press | Stopped | HomeOpened | Shortcut
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A channel was deleted, or the app was removed from the whole workspace; `place` as `Reception.gone` takes it."""
+
+    place: ThreadId
+
+
+News = Heard | Edited | Deleted | Press | Stopped | HomeOpened | Gone | Shortcut
 
 
 def translate(payload: object, me: Identity, names: Mapping[str, str]) -> News | None:
@@ -92,28 +99,35 @@ def people_in(payload: object, me: Identity) -> list[str]:
 
 
 def _event(body: Json, me: Identity, names: Mapping[str, str]) -> News | None:
-    event, event_id = part(body, "event"), string(body, "event_id")
+    event = part(body, "event")
     match string(event, "type"):
         case "app_mention" | "message":
-            match string(event, "subtype"):
-                case "message_changed":
-                    return _changed(event, event_id, me, names)
-                case "message_deleted":
-                    return _deleted(event, me)
-                case _:
-                    return _heard(event, identifier(event, "channel"), event_id, me, names)
+            return _message(event, string(body, "event_id"), me, names)
         case "agent_session_stopped" if event.get("thread_ts") is not None:
             where = address(me, identifier(event, "channel"), timestamp(event, "thread_ts"))
             return Stopped(Person(where, identifier(event, "user")), float(timestamp(event, "event_ts")))
         case "app_home_opened" if string(event, "tab") == "messages":
             return HomeOpened(identifier(event, "user"), identifier(event, "channel"))
+        case "channel_deleted":
+            return Gone(address(me, identifier(event, "channel"), ""))
+        case "app_uninstalled":
+            return Gone(address(me, "", ""))
     return None
+
+
+def _message(event: Json, event_id: str, me: Identity, names: Mapping[str, str]) -> News | None:
+    match string(event, "subtype"):
+        case "message_changed":
+            return _changed(event, event_id, me, names)
+        case "message_deleted":
+            return _deleted(event, me)
+    return _heard(event, identifier(event, "channel"), event_id, me, names)
 
 
 def _heard(
     message: Json, channel: str, event_id: str, me: Identity, names: Mapping[str, str], *, told_before: bool = False
 ) -> Heard | None:
-    """`told_before`: an earlier version of the message concerned us, so this one does too."""
+    """`told_before`: an earlier version of the message may be known to us, so this one concerns us too."""
     if not _is_written(message, me):
         return None
     user, ts, thread_ts = identifier(message, "user"), timestamp(message, "ts"), timestamp_or_none(message, "thread_ts")
@@ -156,8 +170,8 @@ def _changed(event: Json, event_id: str, me: Identity, names: Mapping[str, str])
     # Slack also tells of links that got a preview, and of replies that were counted.
     if not part(message, "edited") or string(message, "text") == string(before, "text"):
         return None
-    was_ours = me.user in mentions(string(before, "text"))
-    heard = _heard(message, identifier(event, "channel"), event_id, me, names, told_before=was_ours)
+    # Anybody's message may have been read, above a question or behind a link.
+    heard = _heard(message, identifier(event, "channel"), event_id, me, names, told_before=True)
     if heard is None:
         return None
     edit_ts = timestamp(part(message, "edited"), "ts")
@@ -167,11 +181,10 @@ def _changed(event: Json, event_id: str, me: Identity, names: Mapping[str, str])
 
 def _deleted(event: Json, me: Identity) -> Deleted | None:
     before, channel = part(event, "previous_message"), identifier(event, "channel")
-    if not _is_written(before, me):
+    if not (_is_written(before, me) or _is_other_bots(before, me)):
         return None
-    user, ts, thread_ts = identifier(before, "user"), timestamp(before, "ts"), timestamp_or_none(before, "thread_ts")
-    if not (thread_ts or is_dm(channel) or me.user in mentions(string(before, "text"))):
-        return None
+    ts, thread_ts = timestamp(before, "ts"), timestamp_or_none(before, "thread_ts")
+    user = string(before, "user") or identifier(before, "bot_id")
     return Deleted(
         InboundMessage(
             address=address(me, channel, thread_ts or ts),
@@ -183,6 +196,11 @@ def _deleted(event: Json, me: Identity) -> Deleted | None:
             reply_to=reply_to(me, channel, thread_ts or ts, user, string(before, "user_team")),
         )
     )
+
+
+def _is_other_bots(message: Json, me: Identity) -> bool:
+    bot = string(message, "bot_id")
+    return bot not in {"", me.bot} and string(message, "user") != me.user
 
 
 def _is_written(message: Json, me: Identity) -> bool:

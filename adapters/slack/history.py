@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import Any
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
+from typing import Any, Protocol
 
 from adapters.slack.api import Refusal, SlackApi
 from adapters.slack.destination import question_ts
 from adapters.slack.mrkdwn import mentions, plain, without_mention
-from adapters.slack.threads import replies, top_level
+from adapters.slack.threads import members, replies, top_level
 from conversation.earlier import Unread, read_earlier
 from conversation.errors import Unwritable
 from conversation.model import InboundMessage, Job, Role, Turn
 from conversation.ports import Earlier, History
 from conversation.reception import is_sign
 
-Names = Callable[[str], Awaitable[str]]
+
+class Directory(Protocol):
+    """Who people are. Neither method ever raises."""
+
+    async def name_of(self, user_id: str) -> str:
+        """The person's name, or the id."""
+
+    async def sees_public_channels(self, user_id: str) -> bool:
+        """Whether they surely may read every public channel."""
+
 
 MAX_MESSAGES = 200  # of one entry; of a longer thread its root and the newest
 ABOVE_MESSAGES, ABOVE_SECONDS = 10, 3600.0
@@ -28,23 +38,27 @@ _NOT_ALLOWED = "I may not read the linked message."
 
 
 class SlackHistory:
-    """A History. `names` gives a person's name by their id, and never fails."""
+    """A History."""
 
-    def __init__(self, api: SlackApi, names: Names) -> None:
-        self._api, self._names = api, names
+    def __init__(self, api: SlackApi, people: Directory) -> None:
+        self._api, self._people = api, people
 
     async def earlier(self, job: Job, known: Collection[str]) -> Earlier:
         """See History.earlier. Our own messages are left out, and all that came after the question."""
 
         async def read(message: InboundMessage, entry: str) -> list[Turn]:
             try:
-                return [await self._turn(said) for said in await self._read(job, message, entry)]
+                said = await self._read(job, message, entry)
             except (Refusal, Unwritable) as error:
                 if entry.startswith("link:"):
                     raise Unread(str(error), _NOT_ALLOWED) from error
                 raise
+            if entry.startswith("link:"):
+                elsewhere.update({_ts(one): entry.split(":")[1] for one in said})
+            return [await self._turn(one) for one in said]
 
-        return await read_earlier(job, known, read)
+        elsewhere: dict[str, str] = {}
+        return replace(await read_earlier(job, known, read), elsewhere=elsewhere)
 
     async def _read(self, job: Job, message: InboundMessage, entry: str) -> list[dict[str, Any]]:
         """The messages of one entry of `above`, oldest first."""
@@ -66,7 +80,7 @@ class SlackHistory:
                 said = [one async for one in self._said(pages) if _ts(one) < asked]
                 return said[:ABOVE_MESSAGES][::-1]
             case "link", [linked, ts, *thread]:
-                await self._check_readable(team, linked, channel)
+                await self._check_readable(team, linked, channel, message.author_id)
                 return await self._linked(team, linked, ts, thread[0] if thread else "")
         raise Unread(f"not an entry: {entry}")
 
@@ -81,13 +95,20 @@ class SlackHistory:
             raise Unread("the linked message is not there", _NOT_ALLOWED)
         return said
 
-    async def _check_readable(self, team: str, channel: str, asked_in: str) -> None:
-        """What we may read is not for everybody who asks: of other channels only public ones."""
+    async def _check_readable(self, team: str, channel: str, asked_in: str, person: str) -> None:
+        """What we may read is not for everybody who asks: of other channels only public ones, and for those who do not
+        see all of these only the ones that they are in."""
         if channel == asked_in:
             return
         info = (await self._api.ask(team, "conversations.info", spare=SPARE, channel=channel))["channel"]
         if info.get("is_private", True) or info.get("is_im") or info.get("is_mpim"):
             raise Unread("the link leads to a private channel", _NOT_ALLOWED)
+        if await self._people.sees_public_channels(person):
+            return
+        async for member in members(self._api, team, channel, spare=SPARE):
+            if member == person:
+                return
+        raise Unread("the link leads where its author is not", _NOT_ALLOWED)
 
     async def _said(
         self, messages: AsyncIterator[dict[str, Any]], *, with_ours: bool = False
@@ -103,10 +124,10 @@ class SlackHistory:
 
     async def _turn(self, message: dict[str, Any]) -> Turn:
         text, ts = _text(message), _ts(message)
-        names = {user: await self._names(user) for user in mentions(text)}
+        names = {user: await self._people.name_of(user) for user in mentions(text)}
         author = str(message.get("user") or message.get("bot_id") or "")
         profile = message.get("bot_profile") or {}
-        name = message.get("username") or profile.get("name") or await self._names(author)
+        name = message.get("username") or profile.get("name") or await self._people.name_of(author)
         return Turn(
             id=ts,
             exchange="",

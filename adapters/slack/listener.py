@@ -12,12 +12,14 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from adapters.first_contact import first_contact
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
 from adapters.slack.client import web_client
 from adapters.slack.contact import who_am_i
 from adapters.slack.home import Home
 from adapters.slack.identity import SlackAccess, SlackRefused
+from adapters.slack.odd import log_oddity
 from adapters.slack.people import People
 from adapters.slack.receiving import Receiving
 from adapters.slack.socket_mode import PING_SECONDS, SocketMode
@@ -83,11 +85,13 @@ class SlackListener:
         background = Background()
         self._stack.push_async_callback(background.aclose, PARTING_SECONDS)
         asides = Asides(self._api, background)
-        self._receiving = receiving = Receiving(self._reception, self._people, Home(self._api), asides, background)
+        self._receiving = receiving = Receiving(
+            self._api, self._reception, self._people, Home(self._api), asides, background
+        )
         self.app = _bolt(self._access, receiving)
         contact = asyncio.create_task(self._keep_contact(receiving), name="contact with Slack")
         self._stack.push_async_callback(_end, contact)
-        await self._first_contact(contact)
+        await first_contact("Slack", contact, self._contacted, self._contact_seconds, SlackRefused, self._on_refused)
 
     async def _keep_contact(self, receiving: Receiving) -> None:
         """Does not end with Socket Mode. Raises SlackRefused."""
@@ -105,25 +109,6 @@ class SlackListener:
             self._contacted.set()
             await socket.until_refused()
 
-    async def _first_contact(self, contact: asyncio.Task[None]) -> None:
-        contacted = asyncio.create_task(self._contacted.wait(), name="first contact with Slack")
-        try:
-            await asyncio.wait({contact, contacted}, timeout=self._contact_seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            contacted.cancel()
-        if contact.done():
-            contact.result()
-        elif not self._contacted.is_set():
-            log.warning("Slack does not answer yet; it is asked again and again")
-        contact.add_done_callback(self._report)
-
-    def _report(self, contact: asyncio.Task[None]) -> None:
-        if contact.cancelled() or (error := contact.exception()) is None:
-            return
-        log.error("listening to Slack ended: %s", error, exc_info=None if isinstance(error, SlackRefused) else error)
-        if isinstance(error, SlackRefused):
-            self._on_refused(error)
-
 
 def _bolt(access: SlackAccess, receiving: Receiving) -> AsyncApp:
     bolt_log = logging.getLogger(f"{__name__}.bolt")
@@ -139,7 +124,7 @@ def _bolt(access: SlackAccess, receiving: Receiving) -> AsyncApp:
     # It answers by itself and no listener follows: Bolt acknowledges an event before it runs listeners, which are
     # tasks that nobody keeps. It comes before Bolt's authorisation, which asks Slack who we are at the first event
     # and acknowledges that event when Slack does not tell.
-    return AsyncApp(
+    app = AsyncApp(
         logger=bolt_log,
         name="corral",
         client=web_client(access.bot_token, access.api_url),
@@ -147,6 +132,14 @@ def _bolt(access: SlackAccess, receiving: Receiving) -> AsyncApp:
         before_authorize=store_first,
         ssl_check_enabled=False,
     )
+
+    # Bolt itself would answer 500, and log what the error says, which may be what people wrote.
+    async def refuse(error: Exception) -> BoltResponse:
+        log_oddity(log, "a payload of Slack's could not be taken", error)
+        return BoltResponse(status=400, body="")
+
+    app.error(refuse)
+    return app
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -6,13 +6,14 @@ Source: docs.slack.dev/reference/app-manifest. What each scope is for:
 |---|---|
 | app_mentions:read | to hear `@Corral ...` |
 | channels:history, groups:history, mpim:history | to hear follow-ups in threads; to read what stands above a mention |
-| channels:read | to know that the channel of a linked message is public; those of other kinds stay closed |
+| channels:read | to know that the channel of a linked message is public, and for guests whether they are in it |
 | im:history, im:write | direct messages; to tell somebody what cannot be said in a channel |
 | chat:write | to answer |
 | commands | `/corral`, `/code` and the message shortcut |
 | assistant:write | the agent view: suggested prompts, title, status and stop button |
 | users:read | people's names, so that the model can tell several people apart |
 | files:write | code that is too long for a message |
+| files:read | to find such a file in its thread again, when Slack's reply to its upload was lost |
 
 The app token of Socket Mode has the scope connections:write, which a manifest cannot give.
 """
@@ -33,6 +34,7 @@ SCOPES = (
     "channels:read",
     "chat:write",
     "commands",
+    "files:read",
     "files:write",
     "groups:history",
     "im:history",
@@ -44,6 +46,8 @@ EVENTS = (
     "agent_session_stopped",
     "app_home_opened",
     "app_mention",
+    "app_uninstalled",
+    "channel_deleted",
     "message.channels",
     "message.groups",
     "message.im",

@@ -121,7 +121,7 @@ class Messages:
     async def _send(self, at: Destination, method: str, key: str, content: Content, **more: object) -> Reply:
         shown = {"channel": at.channel, "text": notification(content), "metadata": metadata(ANSWER, key), **more}
         try:
-            return await self._api.call(at.team, method, blocks=whole(content), **shown)
+            return await self._api.call(at.team, method, blocks=[] if content.plain else whole(content), **shown)
         except Refusal as error:
             if error.code not in _REFUSED_BLOCKS or not content.offers:
                 raise

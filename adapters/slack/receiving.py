@@ -7,23 +7,25 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt.response import BoltResponse
 
 from adapters.slack import commands, events
+from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
-from adapters.slack.commands import Asked
-from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped
+from adapters.slack.events import Deleted, Edited, Gone, HomeOpened, News, Stopped
 from adapters.slack.home import Home
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import Shortcut
+from adapters.slack.membership import is_member
 from adapters.slack.people import People
 from conversation.background import Background
 from conversation.errors import QueueFull, Refused, StoreUnavailable
 from conversation.model import InboundMessage
 from conversation.order import InOrder
-from conversation.reception import Heard, Press, Reception
+from conversation.reception import Heard, Person, Press, Reception
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +42,15 @@ class Receiving:
     an event again. `me` is to be set before anything can be taken in."""
 
     def __init__(
-        self, reception: Reception, people: People, home: Home, asides: Asides, background: Background
+        self,
+        api: SlackApi,
+        reception: Reception,
+        people: People,
+        home: Home,
+        asides: Asides,
+        background: Background,
     ) -> None:
-        self._reception, self._people, self._home = reception, people, home
+        self._api, self._reception, self._people, self._home = api, reception, people, home
         self._asides, self._background = asides, background
         self._order, self._room = InOrder(), asyncio.Semaphore(STORE_AT_ONCE)
         self.me: Identity | None = None
@@ -63,7 +71,7 @@ class Receiving:
             log.warning("Slack's %s was not stored: %s", type(news).__name__, error)
             return self._not_stored(news, error)
         except QueueFull as error:
-            if isinstance(news, Deleted):
+            if isinstance(news, Deleted | Gone):
                 return _not_now()  # what was deleted must go
             self._tell(news, error.user_notice)
         return _acknowledged()
@@ -72,15 +80,18 @@ class Receiving:
         """Slack brings a command once: its author is told when it is lost."""
         names = await self._people.names(events.people_in(payload, me))
         asked = commands.translate(payload, me, names, time.time())
-        if not isinstance(asked, Asked):
+        if not isinstance(asked, Heard):
             return _acknowledged(asked)
+        where = asked.message.address
+        looking = asyncio.create_task(is_member(self._api, where.tenant, where.channel), name="are we in the channel")
         try:
             async with _in_time(), self._room:
-                await self._reception.hear(asked.heard)
+                await self._reception.hear(asked)
         except (StoreUnavailable, Refused) as error:
             log.warning("Slack's command was not stored: %s", error)
+            looking.cancel()
             return _acknowledged(error.user_notice)
-        return _acknowledged(asked.reply)
+        return _acknowledged(commands.answer_comes(await looking))
 
     async def _in_order(self, news: News, payload: dict[str, Any], me: Identity) -> None:
         message = _message(news)
@@ -109,9 +120,17 @@ class Receiving:
                 self._tell(news, await self._reception.pressed(news))
             case Stopped():
                 if time.time() - news.at < STOP_SECONDS:
-                    await self._reception.stop(news.person)
+                    await self._stop(news.person)
+            case Gone():
+                await self._reception.gone(news.place)
             case HomeOpened():
                 self._background.start(self._home.greet(news), "suggest prompts")
+
+    async def _stop(self, person: Person) -> None:
+        # Slack says who pressed, and not where they belong.
+        if self.me is not None and await self._people.is_external(person.id, self.me):
+            person = replace(person, external=True)
+        await self._reception.stop(person)
 
     def _not_stored(self, news: News, error: StoreUnavailable) -> BoltResponse:
         if isinstance(news, Press | Shortcut):  # Slack brings these once

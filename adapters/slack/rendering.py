@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.slack.blocks import Button, blocks, fallback
+from adapters.slack.blocks import Button, blocks, escape, fallback
 from adapters.slack.formatting import stable, to_slack
 from conversation.model import Action, Offer
 from conversation.ports import Content
 
 # What a message of ours is: a part of an answer, what one stands under, a remark beside it.
 ANSWER, ROOT, ASIDE = "corral_answer", "corral_root", "corral_aside"
+PLAIN_NOTICE_LIMIT = 900  # with the text's 3,000 characters less than chat.update refuses
 OPINION_ACTION = "corral:feedback"
 
 
@@ -41,8 +42,9 @@ def below(content: Content) -> list[dict[str, Any]]:
 
 
 def notification(content: Content) -> str:
-    """What the message is where no blocks are shown."""
-    return fallback(content.text if content.text.strip() else content.notice)
+    """What the message is where no blocks are shown. Of a plain one that is all, so its notice stands there too."""
+    text, notice = (content.text, content.notice) if content.text.strip() else (content.notice, "")
+    return fallback(text) + (f"\n\n{escape(notice, PLAIN_NOTICE_LIMIT)}" if content.plain and notice else "")
 
 
 def streamable(content: Content) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Any
 
 from adapters.slack.api import Barred, SlackApi
@@ -12,14 +10,11 @@ from adapters.slack.destination import destination_of, question_ts
 from adapters.slack.limits import limit_of, posts_in
 from adapters.slack.rendering import ROOT, key_in, metadata
 from adapters.slack.threads import top_level
-from conversation.errors import CorralError, Paced
+from conversation import telling
 from conversation.model import Job, ThreadId
 from conversation.pacing import Use, take_or_raise
+from conversation.telling import QUOTED_CHARACTERS, quoted
 
-log = logging.getLogger(__name__)
-
-QUOTED_CHARACTERS = 300
-RETRY_SECONDS, TELL_SECONDS = 1.0, 30.0
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
 
 
@@ -40,32 +35,17 @@ async def open_root(api: SlackApi, job: Job, *, look: bool) -> tuple[str, Thread
 
 
 async def tell(api: SlackApi, job: Job, text: str) -> None:
-    """See TellsPrivately.tell. Tried twice."""
+    """See TellsPrivately.tell."""
     at = destination_of(job)
     if not at.person.startswith(("U", "W")):
         return  # a bot has nobody who would read it
-    said = f"{escape(text, 2000)}\n{_quote(job)}".strip()
-    try:
-        async with asyncio.timeout(TELL_SECONDS):
-            try:
-                await _tell(api, at.team, at.person, said)
-            except CorralError as error:
-                log.warning("a person could not be told, yet: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-                await _tell(api, at.team, at.person, said)
-    except (CorralError, TimeoutError) as error:
-        log.warning("a person could not be told: %r", error)
+    asked = quoted(escape(job.messages[0].text.strip(), QUOTED_CHARACTERS))
+    said = f"{escape(text, 2000)}\n{asked}".strip()
 
+    async def say() -> None:
+        await _post(api, at.team, await _direct_messages(api, at.team, at.person), text=said)
 
-async def _tell(api: SlackApi, team: str, person: str, said: str) -> None:
-    """Waits for room within the limits."""
-    while True:
-        try:
-            await _post(api, team, await _direct_messages(api, team, person), text=said)
-        except Paced as paced:
-            await asyncio.sleep(paced.retry_after_seconds or RETRY_SECONDS)
-        else:
-            return
+    await telling.tell(say)
 
 
 async def _root_in(api: SlackApi, job: Job, team: str, channel: str, *, look: bool) -> str:
@@ -74,8 +54,7 @@ async def _root_in(api: SlackApi, job: Job, team: str, channel: str, *, look: bo
     message = job.messages[0]
     name = message.author_name or "Somebody"
     asked = message.reply_to.get("asked") or message.text
-    quoted = "\n".join(f"> {line}" for line in asked[:QUOTED_CHARACTERS].splitlines())
-    said = f"{name} asked:\n{quoted}"
+    said = f"{name} asked:\n{quoted(asked[:QUOTED_CHARACTERS])}"
     reply = await _post(api, team, channel, blocks=blocks(said), text=fallback(said), metadata=metadata(ROOT, job.id))
     return str(reply["ts"])
 
@@ -96,9 +75,3 @@ async def _direct_messages(api: SlackApi, team: str, person: str) -> str:
 async def _post(api: SlackApi, team: str, channel: str, **shown: Any) -> Any:
     await take_or_raise(api.budget, Use(posts_in(team, channel)), Use(limit_of(team, "chat.postMessage")))
     return await api.call(team, "chat.postMessage", channel=channel, unfurl_links=False, unfurl_media=False, **shown)
-
-
-def _quote(job: Job) -> str:
-    """What was asked, in mrkdwn."""
-    asked = escape(job.messages[0].text.strip(), QUOTED_CHARACTERS)
-    return "\n".join(f"> {line}" for line in asked.splitlines())

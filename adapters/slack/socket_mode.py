@@ -12,7 +12,6 @@ import asyncio
 import json
 import logging
 import time
-import traceback
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -25,6 +24,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from adapters.slack.api import SlackApi
 from adapters.slack.contact import persistently
 from adapters.slack.identity import SlackRefused
+from adapters.slack.odd import log_oddity
 from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
@@ -183,14 +183,14 @@ class SocketMode:
         except _CUT as exc:
             log.info("a socket to Slack ended: %s", _told(exc))
         except Exception as exc:  # the loop around this goes on: without a socket nobody could ask anything
-            log.error("a socket to Slack failed: %s\n%s", _told(exc), "".join(traceback.format_tb(exc.__traceback__)))
+            log_oddity(log, "a socket to Slack failed", exc)
         finally:
             self._sockets.discard(socket)
 
     async def _read(self, socket: _Socket, connection: aiohttp.ClientWebSocketResponse, text: str) -> None:
         try:
             told = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = None
         if not isinstance(told, dict):
             log.warning("Slack's socket says what is no JSON object")
@@ -213,12 +213,13 @@ class SocketMode:
         self._handling.discard(task)
         self._room.release()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an envelope of Slack's could not be handled", exc_info=error)
+            log_oddity(log, "an envelope of Slack's could not be handled", error)
 
     async def _handle(self, connection: aiohttp.ClientWebSocketResponse, envelope: dict[str, Any]) -> None:
         """Let Bolt handle it; what Bolt does not answer with 200 is not acknowledged, and Slack brings it again."""
-        request = SocketModeRequest.from_dict(envelope)
+        request = _request(envelope)
         if request is None:
+            log.warning("Slack's socket brings an envelope that is none")
             return
         answer = await run_async_bolt_app(self._app, request)
         if answer.status != 200:
@@ -231,6 +232,14 @@ class SocketMode:
             await connection.send_str(json.dumps(reply.to_dict()))
         except _CUT:
             log.info("a socket ended before its envelope was acknowledged; Slack brings it again")
+
+
+def _request(envelope: dict[str, Any]) -> SocketModeRequest | None:
+    type_, envelope_id, payload = (envelope.get(name) for name in ("type", "envelope_id", "payload"))
+    if not (isinstance(type_, str) and isinstance(envelope_id, str) and isinstance(payload, dict)):
+        return None
+    # Slack's other fields are of no use here, and the SDK takes it that they are what they should be.
+    return SocketModeRequest(type_, envelope_id, payload)
 
 
 def _told(error: Exception) -> str:

@@ -30,15 +30,25 @@ async def top_level(
         yield message
 
 
+async def members(api: SlackApi, team: str, channel: str, *, spare: int = 0) -> AsyncIterator[str]:
+    """Ids of who is in a channel; at most five thousand. Raises as `replies`."""
+    async for member in _pages(
+        api, team, "conversations.members", spare, MAX_PAGES, "members", limit=1000, channel=channel
+    ):
+        yield member
+
+
 async def _pages(
-    api: SlackApi, team: str, method: str, spare: int, max_pages: int, **arguments: Any
-) -> AsyncIterator[dict[str, Any]]:
+    api: SlackApi, team: str, method: str, spare: int, max_pages: int, of: str = "messages", **arguments: Any
+) -> AsyncIterator[Any]:
     cursor: str | None = None
     arguments.setdefault("limit", PAGE)
+    if of == "messages":
+        arguments["include_all_metadata"] = True
     for _ in range(max_pages):
-        reply = await api.ask(team, method, spare=spare, cursor=cursor, include_all_metadata=True, **arguments)
-        for message in reply.get("messages") or []:
-            yield message
+        reply = await api.ask(team, method, spare=spare, cursor=cursor, **arguments)
+        for one in reply.get(of) or []:
+            yield one
         cursor = (reply.get("response_metadata") or {}).get("next_cursor") or None
         if cursor is None:
             return

@@ -1,10 +1,10 @@
 -- Stores a message once: as a job of its own, or as one more message of the job before it.
 -- ARGV: content seconds, join seconds, max mailbox, max backlog, lane, address, author, command, fresh job id,
---       fresh conversation id, message as JSON, its key, its dedupe keys...
+--       fresh conversation id, message as JSON, when it was sent (seconds), its key, its dedupe keys...
 -- Answers {'new' | 'joined' | 'known', job, conversation, jobs ahead in the thread} or {'full', 'thread' | 'all'}.
 local content_seconds, join_seconds = ARGV[1], tonumber(ARGV[2])
 local lane, address, author, command = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
-local json, first_name = ARGV[11], 12
+local json, sent_at, first_name = ARGV[11], tonumber(ARGV[12]), 13
 
 local function remember(job, conversation)
   for i = first_name, #ARGV do
@@ -31,10 +31,13 @@ local waiting = tail and redis.call('LLEN', mailbox) or 0
 
 if tail and command == 'ask' then
   local at, messages = stored(tail)
-  -- What follows an answer whose end people see is a question of its own, however quickly it comes.
+  -- What follows an answer whose end people see is a question of its own, however quickly it comes. And what a
+  -- listener was behind with comes all at once: when it was written counts too.
   if at and at.author == author and at.command == 'ask' and at.lane == lane and not at.stop and not at.closing
-    and time - at.last_at <= join_seconds and #messages < tonumber(ARGV[3]) then
-    redis.call('HSET', key('job', tail), 'last_at', string.format('%.6f', time), after(messages), json)
+    and time - at.last_at <= join_seconds and math.abs(sent_at - (at.last_sent or sent_at)) <= join_seconds
+    and #messages < tonumber(ARGV[3]) then
+    redis.call('HSET', key('job', tail), 'last_at', string.format('%.6f', time), 'last_sent', ARGV[12],
+      after(messages), json)
     redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
     remember(tail, conversation)
     revise(conversation, tail)
@@ -43,14 +46,15 @@ if tail and command == 'ask' then
   end
 end
 
-if waiting >= tonumber(ARGV[3]) then return {'full', 'thread'} end
-local backlog = redis.call('ZCARD', base .. ':backlog')
-if backlog >= tonumber(ARGV[4]) then return {'full', 'all'} end
+-- What was deleted must go, however much waits: it is never refused, and there is no more of it than there were questions.
+local bounded, backlog = command ~= 'remove', redis.call('ZCARD', base .. ':backlog')
+if bounded and waiting >= tonumber(ARGV[3]) then return {'full', 'thread'} end
+if bounded and backlog >= tonumber(ARGV[4]) then return {'full', 'all'} end
 
 local job, accepted_at = ARGV[9], string.format('%.6f', time)
 local name = key('job', job)
-redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_at, 'revision', 0, 'attempts', 0,
-  'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at, after({}), json)
+redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_at, 'revision', 0,
+  'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at, 'last_sent', ARGV[12], after({}), json)
 redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
 -- A sentence of ours alone does not make us take part where people talk.
 local is_aside = command == 'tell' or command == 'help' or command == 'status'

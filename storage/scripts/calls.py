@@ -41,7 +41,6 @@ class _Call:
     script: ScriptText
     arguments: Sequence[Argument]
     command: bytes
-    reply: asyncio.Future[object]
 
 
 class ScriptCalls:
@@ -49,43 +48,61 @@ class ScriptCalls:
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._idle = [_Line(pool) for _ in range(LINES)]
-        self._waiting: list[_Call] = []
+        self._waiting: list[tuple[_Call, asyncio.Future[object]]] = []
         self._sending: set[asyncio.Task[None]] = set()
 
     async def call(self, script: ScriptText, *arguments: Argument) -> object:
         """The script's reply to `arguments`: the number of keys, the keys, ARGV. Who is cancelled leaves at once; the
         call may still reach the server."""
-        command = _packed("EVALSHA", script.sha, *arguments)
-        call = _Call(script, arguments, command, asyncio.get_running_loop().create_future())
-        self._waiting.append(call)
-        if self._idle:
+        call = _Call(script, arguments, _packed("EVALSHA", script.sha, *arguments))
+        if len(self._idle) == LINES:
+            reply = await self._ask_alone(call)
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._waiting.append((call, future))
+        self._begin()
+        return await future
+
+    async def _ask_alone(self, call: _Call) -> object:
+        """Nobody else calls: without the turns of the event loop that a task of its own would take."""
+        line = self._idle.pop()
+        try:
+            (reply,) = await _ask(line, [call])
+        finally:
+            self._idle.append(line)
+            self._begin()  # what was called meanwhile
+        return reply
+
+    def _begin(self) -> None:
+        if self._waiting and self._idle:
             # A task of its own: the caller who happens to be the first may be cancelled, and the others not.
             task = asyncio.create_task(self._send(self._idle.pop()), name="call scripts")
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
-        return await call.reply
 
     async def _send(self, line: _Line) -> None:
-        calls: list[_Call] = []
+        calls: list[tuple[_Call, asyncio.Future[object]]] = []
         try:
             while self._waiting:
-                calls = [call for call in self._waiting[:AT_ONCE] if not call.reply.done()]
+                calls = [(call, future) for call, future in self._waiting[:AT_ONCE] if not future.done()]
                 del self._waiting[:AT_ONCE]
                 try:
-                    replies = await _ask(line, calls)
+                    replies = await _ask(line, [call for call, _ in calls])
                 except Exception as error:
                     replies = [error] * len(calls)
-                for call, reply in zip(calls, replies, strict=True):
-                    if call.reply.done():
+                for (_, future), reply in zip(calls, replies, strict=True):
+                    if future.done():
                         continue
                     if isinstance(reply, Exception):
-                        call.reply.set_exception(reply)
+                        future.set_exception(reply)
                     else:
-                        call.reply.set_result(reply)
+                        future.set_result(reply)
         finally:
             self._idle.append(line)
-            for call in (*calls, *self._waiting):
-                call.reply.cancel()  # of those that have none: this task was cancelled, and with it the program
+            for _, future in (*calls, *self._waiting):
+                future.cancel()  # of those that have none: this task was cancelled, and with it the program
             self._waiting.clear()
 
 

@@ -7,6 +7,6 @@ keep(conversation)
 local before = tonumber(redis.call('HGET', key('job', job), 'progress') or 0)
 redis.call('HSET', key('job', job), 'checkpoint', ARGV[5], 'progress', tokens)
 if ARGV[6] == '1' then redis.call('HSET', key('job', job), 'closing', 1) else redis.call('HDEL', key('job', job), 'closing') end
-if tokens > before then redis.call('HSET', key('job', job), 'attempts', 1) end
+if tokens > before then redis.call('HDEL', key('job', job), 'crashes') end
 local asked = redis.call('HMGET', key('job', job), 'revision', 'stop')
 return {asked[1], asked[2] or ''}

@@ -19,8 +19,10 @@ local function claim(lane, entry, conversation)
     return
   end
 
-  local fence = at.fence
+  local fence, crashes = at.fence, fields.crashes or 0
   if at.token ~= token then
+    -- Its worker died with it; one that only stood in line broke nothing.
+    if at.job == job and not at.line then crashes = redis.call('HINCRBY', key('job', job), 'crashes', 1) end
     fence = string.format('%d', (fence or 0) + 1)
     if at.slot or at.line then -- of the worker that this one takes over from
       unslot(conversation, at)
@@ -32,9 +34,7 @@ local function claim(lane, entry, conversation)
       redis.call('EXPIRE', lease, QUEUE_SECONDS)
     end
   end
-  local attempts = fields.attempts + (at.token == token and 0 or 1)
-  redis.call('HSET', key('job', job), 'attempts', attempts)
-  claims[#claims + 1] = {entry, fence, attempts, describe(job, fields, messages)}
+  claims[#claims + 1] = {entry, fence, crashes + 1, describe(job, fields, messages)}
 end
 
 -- What was read before this call is claimed only as long as it is this worker's: one that slept meanwhile must not take

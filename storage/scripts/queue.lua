@@ -23,10 +23,10 @@ local FRESH_SECONDS = QUEUE_SECONDS - 3600
 -- and not deleted where others are written in the same step: one command less for every job.
 local function standing(conversation)
   local at = redis.call('HMGET', key('lease', conversation),
-    'fence', 'settled', 'lane', 'entry', 'person', 'slot', 'line', 'token')
-  for i = 1, 8 do at[i] = at[i] ~= '' and at[i] end
+    'fence', 'settled', 'lane', 'entry', 'person', 'slot', 'line', 'token', 'job')
+  for i = 1, 9 do at[i] = at[i] ~= '' and at[i] end
   return {fence = at[1], settled = at[2], lane = at[3], entry = at[4], person = at[5], slot = at[6], line = at[7],
-    token = at[8]}
+    token = at[8], job = at[9]}
 end
 
 -- All keys of a conversation's queue live equally long.

@@ -42,15 +42,12 @@ if not redis.call('ZSCORE', slots, conversation) then
 end
 
 if place == 0 then
-  if at.line then redis.call('HINCRBY', key('job', job), 'attempts', 1) end
   redis.call('ZADD', slots, slot_until(lease_seconds), conversation)
   redis.call('HSET', lease, 'slot', server)
   leave(conversation, at)
   redis.call('HDEL', lease, 'line', 'person')
   if at.person then promote(at.person) end
 else
-  -- Whoever stands in line breaks nothing: when its worker dies meanwhile, that does not count as its crash.
-  if not at.line then redis.call('HINCRBY', key('job', job), 'attempts', -1) end
   redis.call('HSET', lease, 'line', server)
 end
 for _, name in ipairs({slots, line, heard}) do redis.call('EXPIRE', name, SLOT_SECONDS) end

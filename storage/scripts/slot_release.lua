@@ -2,9 +2,7 @@
 -- ARGV: conversation, job, fence.   Answers 1; a claim that was overtaken or settled has none, and nothing happens.
 local conversation, job, fence = ARGV[1], ARGV[2], ARGV[3]
 if owns(conversation, job, fence) then
-  local at = standing(conversation)
-  unslot(conversation, at)
-  if at.line then redis.call('HINCRBY', key('job', job), 'attempts', 1) end
+  unslot(conversation, standing(conversation))
   redis.call('HDEL', key('lease', conversation), 'slot', 'line')
 end
 return 1

@@ -168,11 +168,11 @@ class Faults:
         try:
             async with redis.pipeline(transaction=False) as pipeline:
                 for name in await redis.keys(jobs):
-                    pipeline.hget(name, "attempts")
-                attempts = await pipeline.execute()
+                    pipeline.hget(name, "crashes")
+                crashes = await pipeline.execute()
         except (RedisError, OSError):
             return False
-        return all(int(attempt or 0) < LAST_ATTEMPT for attempt in attempts)
+        return all(int(count or 0) + 1 < LAST_ATTEMPT for count in crashes)
 
     async def _hold(
         self, target: str, what: str, seconds: float, hurt: Callable[[], None], heal: Callable[[], None]

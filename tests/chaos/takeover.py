@@ -47,10 +47,10 @@ async def measure(directory: Path, lease_seconds: float, kills: int) -> list[flo
         owner = b""
 
         async def has_new_owner() -> bool:
-            return await store.redis.hget(lease, "owner") not in {None, owner}
+            return await store.redis.hget(lease, "owner") not in {None, b"", owner}
 
         async def has_progress() -> bool:
-            return await store.redis.hget(job, "attempts") == b"1" and bool(await store.redis.hget(job, "progress"))
+            return not await store.redis.hexists(job, "crashes") and bool(await store.redis.hget(job, "progress"))
 
         for _ in range(kills):
             await until("somebody has the question", has_new_owner, deadline_seconds=30)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from conversation import delivery as delivery_module
+from conversation import notices
 from conversation.control import Control
 from conversation.delivery import Delivery
-from conversation.errors import DeliveryError, LeaseLost, StoreUnavailable
+from conversation.errors import DeliveryError, LeaseLost, Paced, StoreUnavailable, Unreachable
 from conversation.generation import Draft
 from conversation.model import (
     Checkpoint,
@@ -26,6 +27,7 @@ from conversation.model import (
     StopReason,
     ThreadId,
 )
+from conversation.offers import after
 from conversation.ports import Content, JobQueue
 from tests.fakes import RecordingPlatform
 
@@ -130,12 +132,43 @@ async def test_a_post_that_surely_failed_is_repeated_and_one_that_may_have_worke
 
 
 async def test_a_platform_that_keeps_refusing_is_given_up() -> None:
-    """The settlement must not hang on a channel that is archived."""
+    """The settlement must not hang on it, and the person is told: `barred` says why."""
     platform, queue = RecordingPlatform(), OneJobQueue()
-    platform.failures.extend([DeliveryError("archived", certain=True)] * 50)
-    await a_delivery(platform, queue, " Hello").close(Ending.COMPLETE, "")
+    platform.failures.extend([DeliveryError("400", certain=True)] * 50)
+    delivery = a_delivery(platform, queue, " Hello")
+    await delivery.close(Ending.COMPLETE, "")
     assert platform.messages == {}
-    assert len(platform.failures) == 50 - delivery_module.FINAL_TRIES
+    assert len(platform.failures) == 50 - delivery_module.FINAL_TRIES - 1
+    assert delivery.barred is not None
+
+
+async def test_what_a_platform_keeps_refusing_is_shown_plainly_at_last() -> None:
+    """Half-written it would stand there for ever, with a live Stop button."""
+    platform, queue = RecordingPlatform(), OneJobQueue()
+    platform.messages["m0"], platform.keys["m0"] = Content("Hel"), "job:0"
+    half = Checkpoint(text=" Hel", segments=(Segment("job:0", 0, SegmentState.SENT, "m0"),))
+    platform.edit_failures.extend([DeliveryError("400", certain=True)] * delivery_module.FINAL_TRIES)
+    platform.edit_failures.append(Paced("full", retry_after_seconds=0.001))
+    platform.edit_failures.append(Unreachable("away", certain=True, retry_after_seconds=0.001))
+    delivery = a_delivery(platform, queue, " Hello", half)
+    await delivery.close(Ending.STOPPED, "Stopped.", after(Ending.STOPPED, "job", has_text=True))
+    (shown,) = platform.messages.values()
+    assert (shown.text, shown.notice, shown.offers) == ("Hello", f"Stopped.\n{notices.SHOWN_PLAINLY}", ())
+    assert (shown.plain, shown.final, shown.ending) == (True, True, "stopped")
+    assert delivery.barred is None
+
+
+async def test_only_the_message_that_is_refused_is_plain() -> None:
+    """The others keep their form, and the last one its buttons."""
+    platform, queue = RecordingPlatform(message_limit=128), OneJobQueue()
+    platform.failures.extend([DeliveryError("400", certain=True)] * delivery_module.FINAL_TRIES)
+    one, other = "One paragraph." + " x" * 40, "And another." + " y" * 40
+    delivery = a_delivery(platform, queue, f"{one}\n\n{other}")
+    await delivery.close(Ending.COMPLETE, "", after(Ending.COMPLETE, "job", has_text=True))
+    assert [(shown.text, shown.plain, bool(shown.offers)) for shown in platform.messages.values()] == [
+        (one, True, False),
+        (other, False, True),
+    ]
 
 
 async def test_whoever_lost_the_job_writes_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -102,6 +103,15 @@ class TestAccept:
         assert await redis_client.dbsize() == stored
         assert await inbox.depth() == 5
 
+    async def test_a_removal_is_never_refused(self, inbox: RedisInbox) -> None:
+        """What was deleted must go, however much waits."""
+        for _ in range(3):
+            await inbox.accept(message(thread="a"))
+        for _ in range(2):
+            await inbox.accept(message(thread="b"))
+        assert (await inbox.accept(replace(message(thread="a"), command=Command.REMOVE))).is_new
+        assert (await inbox.accept(replace(message(thread="new"), command=Command.REMOVE))).is_new
+
     async def test_refused_message_can_be_sent_again(self, inbox: RedisInbox, jobs: RedisJobs) -> None:
         """A refusal leaves no memory of the message that would swallow it later."""
         for _ in range(3):
@@ -112,6 +122,18 @@ class TestAccept:
         claim = await claim_one(jobs)
         await jobs.finish(claim, answer(claim))
         assert (await inbox.accept(refused)).is_new
+
+
+class TestAddresses:
+    async def test_those_within_a_channel_and_a_workspace(self, inbox: RedisInbox) -> None:
+        """Whatever signs they are made of, and none beside them."""
+        within = [ThreadId("discord", "1", "2", thread) for thread in ("3", "private-4", "*:[?]")]
+        beside = [ThreadId("discord", "1", "22", "3"), ThreadId("discord", "11", "2", "3")]
+        for address in [*within, *beside]:
+            await inbox.accept(replace(message(), address=address))
+        assert set(await inbox.addresses(ThreadId("discord", "1", "2", ""))) == set(within)
+        assert set(await inbox.addresses(ThreadId("discord", "1", "", ""))) == {*within, beside[0]}
+        assert await inbox.addresses(ThreadId("discord", "3", "", "")) == []
 
 
 class TestJoining:
@@ -153,6 +175,15 @@ class TestJoining:
         inbox = RedisInbox(redis_client, redis_client, KEYS, join_seconds=0.0)
         await inbox.accept(message(author="U1"))
         assert not (await inbox.accept(message(author="U1"))).joined
+
+    async def test_joins_nothing_that_was_written_long_before(self, inbox: RedisInbox) -> None:
+        """What was missed for a while comes all at once, and is still as many questions as it was."""
+        first = message(author="U1")
+        later = replace(message(author="U1"), sent_at=first.sent_at + 601.0)
+        last = replace(message(author="U1"), sent_at=later.sent_at + 599.0)
+        assert [(await inbox.accept(one)).joined for one in (first, later, last)] == [False, False, True]
+        out_of_order = replace(message(author="U1"), sent_at=first.sent_at + 1.0)
+        assert not (await inbox.accept(out_of_order)).joined
 
     async def test_a_question_has_no_more_messages_than_a_mailbox(self, inbox: RedisInbox) -> None:
         """Somebody who never pauses does not make one question without end."""

@@ -173,7 +173,7 @@ async def test_a_terminated_worker_hands_over(redis_client: Any, workers: Worker
 
     await eventually(begun, "a first checkpoint")
     await workers.end(leaving)
-    assert await redis_client.hget(KEYS.job(accepted.job_id), "attempts") == b"0"
+    assert await redis_client.hget(KEYS.job(accepted.job_id), "crashes") is None
     assert (await redis_client.xpending(KEYS.ready("slack"), GROUP))["pending"] == 0
     await workers.start()
 

@@ -42,7 +42,7 @@ async def test_a_prefill_longer_than_the_lease_loses_no_job(
     standing_by = worker("standing-by", tmp_path, valkey_url, model_url, LEASE_SECONDS=str(LEASE_SECONDS))
     inbox, threads = RedisInbox(redis_client, redis_client, keys), RedisThreads(redis_client, keys)
     screen = RedisScreen(redis_client, keys)
-    claims: set[tuple[Any, Any]] = set()  # (fence, attempts) as they were seen
+    claims: set[tuple[Any, Any]] = set()  # (fence, crashes) as they were seen
     try:
         await reading.start()
         await reading.says("ready: ")
@@ -60,7 +60,7 @@ async def test_a_prefill_longer_than_the_lease_loses_no_job(
         await standing_by.says("ready: ")
 
         async def has_text() -> bool:
-            claims.add((await redis_client.hget(lease, "fence"), await redis_client.hget(job, "attempts")))
+            claims.add((await redis_client.hget(lease, "fence"), await redis_client.hget(job, "crashes")))
             records = await screen.read(accepted.conversation_id)
             return any(record["id"] != "status" and record["text"] for record in records)
 
@@ -77,7 +77,7 @@ async def test_a_prefill_longer_than_the_lease_loses_no_job(
             await program.kill()
     if read_seconds < 1.5 * LEASE_SECONDS:
         pytest.skip(f"this machine read the question in {read_seconds:.1f} s, before a lease could run out")
-    assert claims == {(b"1", b"1")}
+    assert claims == {(b"1", None)}
     asked_turn, answer = await threads.turns(accepted.conversation_id)
     assert (asked_turn.role, answer.role) == (Role.USER, Role.ASSISTANT)
     # Sixteen words of the other model's in a row come from no other.

@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from adapters.discord.api import DiscordApi
 from adapters.discord.identity import DiscordAccess
 from adapters.discord.listener import DiscordListener
 from conversation.intake import Intake
@@ -43,14 +44,20 @@ class Desk:
     gateways: RedisGateways
     rates: RedisRates
     listeners: list[DiscordListener] = field(default_factory=list)
+    apis: list[DiscordApi] = field(default_factory=list)
 
     def listener(self, discord: DiscordServer, **more: Any) -> DiscordListener:
         """A process that listens."""
         access = DiscordAccess(discord.bot_token, help_channels=frozenset({HELP, FORUM}))
         told = {"origins": [discord.url], "identify_seconds": 0.01, **more}
         access = told.pop("access", access)
-        self.listeners.append(DiscordListener(access, self.reception, self.gateways, self.rates, **told))
+        self.listeners.append(DiscordListener(access, self.reception, self.gateways, self.api(access), **told))
         return self.listeners[-1]
+
+    def api(self, access: DiscordAccess) -> DiscordApi:
+        """What a listener says things with."""
+        self.apis.append(DiscordApi(access.token, self.rates))
+        return self.apis[-1]
 
     async def seen(self, discord: DiscordServer) -> None:
         """All that was said until now is stored, or was nothing to us: a last word of Bob's comes after it."""
@@ -107,7 +114,10 @@ async def desk_of(url: str, *, max_mailbox: int = 100, lease_seconds: float = 4.
     gateways = RedisGateways(redis, KEYS, lease_seconds=lease_seconds)
     rates = RedisRates(redis, KEYS, margin_seconds=0.0)
     jobs = RedisJobs(redis, KEYS, lanes=["discord", *errands(["discord"])])
-    yield Desk(redis, inbox, jobs, threads, reception, gateways, rates)
+    desk = Desk(redis, inbox, jobs, threads, reception, gateways, rates)
+    yield desk
+    for api in desk.apis:
+        await api.aclose()
     await fast.aclose()
     await redis.aclose()
 

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from adapters.discord import messages, refusals
 from conversation import delivery as delivery_module
+from conversation import notices
 from conversation.model import Ending, Job, SegmentState
 from conversation.offers import after
 from tests.adapters.delivering import Answer
@@ -135,6 +136,24 @@ async def test_an_answer_that_discord_keeps_refusing_is_given_up_and_says_so(
     answer.draft.text = "Use a list."
     await answer.delivery.close(Ending.COMPLETE, "")
     assert answer.delivery.barred is not None
+
+
+@pytest.mark.usefixtures("_quick")
+async def test_an_answer_whose_end_discord_keeps_refusing_ends_without_buttons(
+    at_work: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-written it would stand there for ever, with a live Stop button."""
+    monkeypatch.setattr(delivery_module, "FINAL_TRIES", 2)
+    asked = await at_work.asked()
+    answer = Answer(at_work.replies, asked)
+    async with answer.being_shown():
+        answer.say("Use")
+        await until("it is there", lambda: bool(ours(at_work, asked)))
+    at_work.discord.fail(EDIT, 400, code=50035, times=2)
+    answer.draft.text = "Use a list."
+    await answer.delivery.close(Ending.COMPLETE, "", after(Ending.COMPLETE, asked.id, has_text=True))
+    (message,) = ours(at_work, asked)
+    assert (message.content, message.buttons) == (f"Use a list.\n-# {notices.SHOWN_PLAINLY}", [])
 
 
 @pytest.mark.usefixtures("_quick")

@@ -77,6 +77,17 @@ async def test_a_429_pauses_its_limit_for_everybody(api: DiscordApi, discord: Di
     assert await wait_seconds(api, "1") == 0
 
 
+async def test_a_429_for_what_others_use_too_pauses_just_that(api: DiscordApi, discord: DiscordServer) -> None:
+    """A limit of the channel's own, whoever uses it up: it comes as any other, and is no mistake of ours."""
+    discord.fail(SEND, 429, retry_after=3, scope="shared")
+    with pytest.raises(Paced) as paced:
+        await post(api)
+    assert paced.value.retry_after_seconds == 3
+    assert 2 < await wait_seconds(api) <= 3.002
+    assert await wait_seconds(api, "1") == 0
+    assert (discord.rate_limited, discord.invalid_requests) == (1, 0)
+
+
 @pytest.mark.parametrize("is_page", [False, True])
 async def test_a_429_for_everything_pauses_everything(api: DiscordApi, discord: DiscordServer, is_page: bool) -> None:
     """Discord's own, or a page of what guards it: our whole address asked too often."""

@@ -7,6 +7,8 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from adapters.discord.formatting import to_discord
 from adapters.discord.rendering import MAX_CONTENT, MAX_TEXT, shown
@@ -23,6 +25,21 @@ TABLE = """Sizes:
 
 That is all.
 """
+
+
+def tokens_of(markdown: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many tokens Markdown's parser makes on the way."""
+    made: list[int] = []
+    parse = MarkdownIt.parse
+
+    def counted(self: MarkdownIt, text: str) -> list[Token]:
+        tokens = parse(self, text)
+        made.append(len(tokens))
+        return tokens
+
+    monkeypatch.setattr(MarkdownIt, "parse", counted)
+    to_discord(markdown, MAX_CONTENT)
+    return sum(made)
 
 
 def discord(markdown: str, room: int = MAX_CONTENT) -> str:
@@ -130,3 +147,14 @@ def test_text_and_notice_always_fit_a_message(text: str, notice: str) -> None:
     content = shown(Content(text[:MAX_TEXT], notice=notice, final=True))
     assert 0 < len(content) <= MAX_CONTENT
     assert content.strip()
+
+
+@pytest.mark.parametrize("columns", [5, 100, 400])
+def test_a_table_whose_rows_are_much_shorter_than_its_first_one_stays_text(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filled up it would have so many cells that everybody waits for seconds."""
+    wide = "\n".join(["|".join("a" * columns), "|".join("-" * columns), *["1|2"] * 400])[:MAX_TEXT]
+    assert discord(wide) == wide
+    assert tokens_of(wide, monkeypatch) < 10_000
+    assert discord(f"{TABLE}\n{wide[:200]}").startswith("Sizes:\n\n```\n")

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from adapters.discord import catching_up, commands, gateway
+from adapters.discord import desk as desk_module
 from adapters.discord.asides import PROMISE
-from adapters.discord.identifying import IDENTIFIES
+from adapters.discord.channels import Kind, Place
+from adapters.discord.identifying import identifies_of
 from adapters.discord.identity import DiscordAccess, DiscordRefused
+from adapters.discord.limits import EVERYWHERE, SPARE_FOR_ANSWERS
 from adapters.discord.listener import DiscordListener
-from conversation.errors import CorralError
+from conversation.errors import CorralError, StoreUnavailable
 from conversation.pacing import Use
 from storage.embedded import EmbeddedValkey
 from storage.gateways import RedisGateways
 from tests.adapters.discord.listening import HELP, KEYS, Desk, desk_of
-from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, PUBLIC, RANDOM, DiscordServer, dm_of
+from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, GUILD, PUBLIC, RANDOM, DiscordServer, dm_of
+from tests.servers.discord.routes import HISTORY
 from tests.waiting import until
 
 APP = BOT_USER
@@ -37,6 +45,22 @@ async def discord() -> AsyncIterator[DiscordServer]:
             yield discord
 
 
+def quick_waits(*_: float, **__: float) -> Iterator[float]:
+    """The waits between tries, for tests that have no time."""
+    return itertools.repeat(0.01)
+
+
+class Reachable(RedisGateways):
+    """A store that one process may not reach."""
+
+    is_away = False
+
+    async def _write(self, *args: Any, **more: Any) -> bool:
+        if self.is_away:
+            raise StoreUnavailable("no way there")
+        return await super()._write(*args, **more)
+
+
 async def texts(desk: Desk) -> list[str]:
     return [message.text for message in await desk.asked()]
 
@@ -48,9 +72,8 @@ async def is_kept(desk: Desk) -> bool:
 
 async def kill(listener: DiscordListener) -> None:
     """End it as a killed process ends: nothing is said to anybody, its lease runs out."""
-    gateway = listener._gateway
-    assert gateway is not None
-    gateway._is_ours = False
+    assert listener._gateway is not None
+    listener._gateway._turn.is_ours = False
     await listener.__aexit__()
 
 
@@ -99,6 +122,71 @@ class TestOneProcess:
             await desk.seen(discord)
             assert await texts(desk) == ["q"]
 
+    async def test_a_short_outage_leaves_the_session_as_it_is(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However often nobody can be reached: a mention elsewhere would not be caught up with."""
+        monkeypatch.setattr(gateway, "growing_waits", quick_waits)
+        async with desk.listener(discord):
+            discord.refuse_handshakes(8)
+            discord.cut()
+            await discord.mention("q", channel=RANDOM)
+            await desk.seen(discord)
+            assert await texts(desk) == ["q"]
+            assert (len(discord.identifies), len(discord.resumes)) == (1, 1)
+
+    async def test_a_session_that_discord_does_not_go_on_with_is_given_up(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After a few tries that reached it."""
+        monkeypatch.setattr(gateway, "growing_waits", quick_waits)
+        async with desk.listener(discord):
+            discord.refuse_resumes(100)
+            discord.cut()
+            await until("there is a new session", lambda: len(discord.identifies) == 2)
+            assert len(discord.resumes) == gateway.MAX_REFUSED
+
+    @pytest.mark.parametrize("code", [4007, 4009])
+    async def test_a_session_that_discord_ends_is_not_asked_for_again(
+        self, discord: DiscordServer, desk: Desk, code: int
+    ) -> None:
+        """Its close code says so."""
+        async with desk.listener(discord):
+            await discord.disconnect(code)
+            await until("there is a new session", lambda: len(discord.identifies) == 2)
+            assert discord.resumes == []
+
+    async def test_a_session_whose_address_is_gone_is_given_up(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In time, though no try ever reaches anybody."""
+        monkeypatch.setattr(gateway, "RESUME_SECONDS", 0.05)
+        monkeypatch.setattr(gateway, "growing_waits", quick_waits)
+        await desk.gateways.keep(APP, "another", {"id": "s", "url": "ws://127.0.0.1:1", "seq": "5"}, {}, {})
+        await desk.gateways.release(APP, "another")
+        async with desk.listener(discord):
+            await until("there is a new session", lambda: len(discord.identifies) == 1)
+            await desk.seen(discord)
+
+    async def test_a_connection_that_breaks_again_and_again_is_opened_ever_more_seldom(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Though each one is greeted: only one that lasts is a reason to hurry."""
+        waited: list[float] = []
+
+        def waits(*_: float) -> Iterator[float]:
+            for number in itertools.count():
+                waited.append(0.01 * number)
+                yield waited[-1]
+
+        monkeypatch.setattr(gateway, "growing_waits", waits)
+        async with desk.listener(discord):
+            waited.clear()
+            discord.close_resumed(6)
+            discord.cut()
+            await until("it holds", lambda: len(discord.resumes) == 7 and discord.connected == 1)
+            assert [seconds for seconds in waited if seconds] == [0.01 * number for number in range(1, 6)]
+
     async def test_a_session_that_is_over_is_caught_up_with(self, discord: DiscordServer, desk: Desk) -> None:
         """In help channels, threads and direct messages; what was seen before is not asked again."""
         async with desk.listener(discord):
@@ -121,6 +209,18 @@ class TestOneProcess:
             await until("all is asked", lambda: _is(desk, 3))
             await desk.seen(discord)
             assert sorted(await texts(desk)) == ["How do I reverse?", "and then?", "more"]
+
+    async def test_half_a_character_keeps_no_page_from_being_read(self, discord: DiscordServer, desk: Desk) -> None:
+        """All that stands beside it in the history is caught up with."""
+        async with desk.listener(discord):
+            await until("marks are kept", lambda: _has_marks(desk, 2))
+            discord.forget_sessions()
+            await asyncio.sleep(0.002)  # ids tell milliseconds
+            await discord.say("half \ud83d of it?", channel=HELP, user=BOB)
+            await discord.say("How do I reverse?", channel=HELP)
+            discord.cut()
+            await until("all is asked", lambda: _is(desk, 2))
+            assert sorted(await texts(desk)) == ["How do I reverse?", "half \ufffd of it?"]
 
     async def test_posts_are_caught_up_with(self, discord: DiscordServer, desk: Desk) -> None:
         """Those of a help forum that nobody knew of."""
@@ -146,6 +246,24 @@ class TestOneProcess:
             discord.cut()
             await until("the other is caught up", lambda: _asked(desk, "more"))
             await until("the place is dropped", lambda: _lacks_mark(desk, PUBLIC[5]))
+
+    async def test_catching_up_keeps_within_the_limits_and_leaves_calls_to_answers(self, desk: Desk) -> None:
+        """In many places at once, though what each of them needs is one call."""
+        gone = [str(1_573_900_000_000_000_000 + number) for number in range(35)]
+        places = [Place(GUILD, channel, Kind.CHANNEL) for channel in PUBLIC] + [
+            Place(GUILD, thread, Kind.THREAD, GENERAL) for thread in gone
+        ]
+        marks = {place.mark(): time.time() * 1000 for place in places}
+        await desk.redis.zadd(KEYS.gateway_marks(APP), marks)
+        async with DiscordServer(limits=True) as discord:
+            with discord.pointed():
+                async with desk.listener(discord):
+                    await until("all are caught up in", lambda: len(discord.calls_of(HISTORY)) >= len(places))
+                    await until("it is whole", lambda: _is_whole(desk))
+            begun = sorted(call.at for call in discord.calls_of(HISTORY))
+            room = EVERYWHERE.limit - SPARE_FOR_ANSWERS
+            assert discord.rate_limited == 0
+            assert all(later - earlier > 0.5 for earlier, later in zip(begun, begun[room:], strict=False))
 
     async def test_a_refused_token_is_said(self, discord: DiscordServer, desk: Desk) -> None:
         """With what to do about it, and without the token."""
@@ -197,17 +315,22 @@ class TestOneProcess:
         await desk.seen(discord)
         await listener.__aexit__()
 
-    async def test_identifies_are_counted(self, discord: DiscordServer, desk: Desk) -> None:
+    async def test_identifies_are_counted(
+        self, discord: DiscordServer, desk: Desk, caplog: pytest.LogCaptureFixture
+    ) -> None:
         """Over all processes and restarts: nobody comes near the thousand that resets a token."""
         async with desk.listener(discord):
             pass
-        grants = [await desk.rates.take(Use(IDENTIFIES)) for _ in range(IDENTIFIES.limit)]
-        assert [grant.wait_seconds > 0 for grant in grants] == [False] * (IDENTIFIES.limit - 1) + [True]
+        daily = identifies_of(APP)
+        grants = [await desk.rates.take(Use(daily)) for _ in range(daily.limit)]
+        assert [grant.wait_seconds > 0 for grant in grants] == [False] * (daily.limit - 1) + [True]
         discord.forget_sessions()
         async with desk.listener(discord, contact_seconds=1.0) as listener:
             with pytest.raises(CorralError, match="no connection"):
                 await listener.ready()
+            await until("it is said", lambda: "200 IDENTIFYs within a day are enough" in caplog.text)
         assert len(discord.identifies) == 1
+        assert not (await desk.rates.take(Use(identifies_of("another bot")))).wait_seconds
 
     async def test_discords_own_count_is_kept(self, desk: Desk) -> None:
         """Other programs may use the token, too."""
@@ -222,6 +345,15 @@ class TestOneProcess:
             await until("Discord knows them", lambda: len(discord.commands) == 4)
         names = {command["name"]: command["contexts"] for command in discord.commands}
         assert names == {name: [0, 1] for name in ("ask", "code", "forget", "Ask Corral about this")}
+
+    async def test_commands_are_registered_once_discord_takes_them(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However long that takes: without them nobody can ask privately."""
+        monkeypatch.setattr(commands, "growing_waits", quick_waits)
+        discord.fail("PUT /applications/{application_id}/commands", 503, times=12)
+        async with desk.listener(discord):
+            await until("Discord knows them", lambda: len(discord.commands) == 4)
 
 
 class TestTheNextProcess:
@@ -308,11 +440,57 @@ class TestTheNextProcess:
             await discord.mention("q")
             await desk.seen(discord)
 
+    async def test_who_cannot_reach_the_store_leaves_the_session_to_who_can(
+        self, discord: DiscordServer, desk: Desk, valkey_url: str
+    ) -> None:
+        """Else each would take it away from the other again and again."""
+        async with desk_of(valkey_url, lease_seconds=0.5) as quick:
+            store = quick.gateways = Reachable(quick.redis, KEYS, lease_seconds=0.5)
+            async with quick.listener(discord):
+                await until("it is kept", lambda: is_kept(quick))
+                store.is_away = True
+                quick.gateways = RedisGateways(quick.redis, KEYS, lease_seconds=0.5)
+                async with quick.listener(discord) as other:
+                    await until("the other listens", lambda: len(discord.resumes) == 1 and _is_ready(other))
+                    await until("the first is without", lambda: len(discord.gateway.connections) == 1)
+                    await discord.mention("q")
+                    await until("it is asked", lambda: _asked(quick, "q"))
+                    store.is_away = False
+                    await until("the first stands by", lambda: _stands_by(quick.listeners[0]))
+            assert [one.accepted for one in discord.resumes] == [True]
+
+    async def test_a_command_that_was_not_stored_comes_again(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Everybody saw it asked; the process dies before it is stored, and has stored what came later."""
+        heard = asyncio.Event()
+
+        async def hang(_: object) -> None:
+            heard.set()
+            await asyncio.Event().wait()
+
+        listener = desk.listener(discord)
+        async with listener:
+            await until("Discord knows the commands", lambda: len(discord.commands) == 4)
+            with monkeypatch.context() as patch:
+                patch.setattr(desk.reception, "hear", hang)
+                patch.setattr(desk_module, "STORE_SECONDS", 60.0)
+                shown = await discord.command("ask", {"question": "why?"})
+                assert shown.original is not None
+                await heard.wait()
+            await discord.mention("later", channel=RANDOM)
+            await until("the later one is asked", lambda: _asked(desk, "later"))
+        async with desk.listener(discord):
+            await until("it is asked", lambda: _asked(desk, "why?"))
+            assert len(discord.bot_messages(GENERAL)) == 1
+            assert len(discord.identifies) == 1
+
     async def test_a_session_that_nobody_remembers_is_caught_up_with(self, discord: DiscordServer, desk: Desk) -> None:
         """Discord was asked to resume, too late."""
         async with desk.listener(discord):
             await discord.dm("q")
             await desk.seen(discord)
+            await until("marks are kept", lambda: _has_marks(desk, 2))
         assert await texts(desk) == ["q"]
         await discord.dm("more")
         discord.forget_sessions()
@@ -328,6 +506,7 @@ class TestTheNextProcess:
         async with desk.listener(discord):
             await discord.dm("q")
             await desk.seen(discord)
+            await until("marks are kept", lambda: _has_marks(desk, 2))
         assert await texts(desk) == ["q"]
         await discord.dm("more")
         discord.forget_sessions()
@@ -344,6 +523,24 @@ class TestTheNextProcess:
             assert sorted(await texts(desk)) == ["live", "more"]
             assert (len(discord.identifies), discord.resumes[-1].accepted) == (2, True)
             await until("it is known that all is there", lambda: _is_whole(desk))
+
+    async def test_catching_up_that_breaks_is_begun_again(
+        self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """By a mistake of ours, say: it is logged, and no mark stays where it is for ever."""
+        monkeypatch.setattr(gateway, "growing_waits", quick_waits)
+        real, tries = catching_up.CatchingUp.run, itertools.count()
+
+        async def break_once(self: catching_up.CatchingUp) -> None:
+            if next(tries) == 0:
+                raise KeyError("a mistake")
+            await real(self)
+
+        monkeypatch.setattr(catching_up.CatchingUp, "run", break_once)
+        async with desk.listener(discord):
+            await until("it is kept", lambda: is_kept(desk))
+            await until("it is known that all is there", lambda: _is_whole(desk))
+        assert "a mistake" in caplog.text
 
 
 class TestTheStore:
@@ -404,6 +601,10 @@ async def _is_ready(listener: DiscordListener) -> bool:
     except CorralError:
         return False
     return True
+
+
+def _stands_by(listener: DiscordListener) -> bool:
+    return listener._gateway is not None and listener._gateway.is_standing_by
 
 
 async def _is_whole(desk: Desk) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from adapters.discord.history import DiscordHistory
 from adapters.discord.limits import reads_in
 from conversation import earlier
 from conversation.model import Job, Role
-from conversation.pacing import Use
+from conversation.pacing import Use, take_or_raise
 from tests.adapters.discord.writing import Writer, ended, job, writer
 from tests.servers.discord import ALICE, BOB, ELSEWHERE, GENERAL, OTHER_BOT, RANDOM, DiscordServer
 from tests.servers.discord.routes import HISTORY
@@ -86,6 +87,20 @@ async def test_of_a_long_thread_the_newest_and_its_beginning_are_read(
         assert len(discord.calls_of(HISTORY)) == 2
     monkeypatch.setattr(earlier, "MAX_CHARACTERS", 9)
     assert [text for _, text in await read(at_work, asked)] == ["247", "248", "249"]
+
+
+async def test_pages_whose_room_comes_bit_by_bit_are_read_one_after_the_other(at_work: Writer) -> None:
+    """Others read there as well, so that there is room for one page at a time: none is read twice."""
+    discord = at_work.discord
+    thread = await discord.open_forum_post("Long", "the root")
+    for number in range(150):
+        await discord.say(str(number), channel=thread, user=BOB)
+    asked = pointing(await asked_in(at_work, thread), "thread")
+    for _ in range(4):
+        await at_work.patiently(lambda: take_or_raise(at_work.rates, Use(reads_in(thread))))
+        await asyncio.sleep(0.1)  # so they come free one after the other
+    assert [text for _, text in await read(at_work, asked)] == ["the root", *map(str, range(150))]
+    assert len(discord.calls_of(HISTORY)) == 2
 
 
 async def test_a_bare_mention_reads_the_ten_messages_above_it(at_work: Writer) -> None:

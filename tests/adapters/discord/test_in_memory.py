@@ -54,9 +54,9 @@ async def town_of(desk: Desk) -> AsyncIterator[Town]:
         alice, bob = (guild.add_member(env.create_user(name)) for name in ("alice", "bob"))
         access = DiscordAccess("unused", frozenset({str(help_channel.id)}))
         assert client.user is not None
-        lookups = Lookups(client.http, str(client.user.id))
+        lookups = Lookups(client.http, desk.rates, str(client.user.id))
         _, tree = assemble(
-            client, lookups, Attachments(session), background, access, desk.reception, desk.gateways, desk.rates
+            client, lookups, Attachments(session), background, access, desk.reception, desk.gateways, desk.api(access)
         )
         await tree.sync()
         yield Town(env, desk, channel, help_channel, alice, bob)

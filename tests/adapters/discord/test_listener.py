@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord.asides import NOT_DIRECT
-from adapters.discord.identity import DiscordAccess
+from adapters.discord.identity import NOT_DIRECT, DiscordAccess
 from adapters.discord.listener import DiscordListener
 from conversation import notices
 from conversation.model import Command, ThreadId
-from tests.adapters.discord.listening import HELP, Desk, answer_of_ours, desk_of
+from tests.adapters.discord.listening import HELP, Desk, answer_of_ours, button, desk_of
 from tests.servers.discord import (
     ALICE,
     BOB,
@@ -27,6 +26,8 @@ from tests.servers.discord import (
     dm_of,
 )
 from tests.waiting import until
+
+LOOK_UP = "GET /channels/{channel_id}"
 
 
 @pytest.fixture
@@ -168,6 +169,20 @@ class TestHearing:
         messages = await desk.asked()
         assert [message.address.thread for message in messages] == [first, first]
 
+    async def test_a_reply_to_ones_own_words_that_are_no_question_asks_one(
+        self, discord: DiscordServer, desk: Desk
+    ) -> None:
+        """A reply to one's "hello", or to what one wrote before we came; an edit changes it then."""
+        hello = await discord.say("hello everyone", channel=HELP)
+        asked_by_reply = await discord.say("how do I sort a dict?", channel=HELP, reply_to=hello)
+        await discord.say("thanks", channel=HELP, reply_to=hello)
+        await discord.edit(asked_by_reply, "how do I sort a dict by value?")
+        await desk.seen(discord)
+        (message,) = await desk.asked()
+        assert message.text == "how do I sort a dict by value?"
+        assert message.address.thread == message.reply_to["from"] == asked_by_reply
+        assert message.above == (f"message:{HELP}:{hello}",)
+
     async def test_direct_messages_are_one_conversation(self, discord: DiscordServer, desk: Desk) -> None:
         """Without mentions."""
         await discord.dm("q")
@@ -218,6 +233,13 @@ class TestHearing:
         (text,) = await asked(discord, desk)
         assert text.startswith("why?\n\na.py:\n```python\nprint(1)\n```\n\n[cat.png is a picture, and I read only text")
 
+    async def test_half_a_character_costs_no_connection(self, discord: DiscordServer, desk: Desk) -> None:
+        """Half of a surrogate pair is replaced; the session stays, and what came beside it is heard."""
+        await discord.mention("half \ud83d of it, \\ud83d and 😀?")
+        await discord.mention("and a whole one?", user=BOB)
+        assert await asked(discord, desk) == ["half \ufffd of it, \\ud83d and 😀?", "and a whole one?"]
+        assert (len(discord.identifies), len(discord.resumes)) == (1, 0)
+
     async def test_what_cannot_be_read_ends_nothing(self, discord: DiscordServer, desk: Desk) -> None:
         """Neither an event without its fields nor one that nobody knows."""
         discord.break_event()
@@ -241,3 +263,82 @@ async def test_direct_messages_can_be_switched_off(discord: DiscordServer, desk:
         assert discord.bot_messages(dm_of(ALICE))[0].shown == NOT_DIRECT
         await discord.mention("q in public")
         await until("it is stored", lambda: _is(desk, 1))
+
+
+async def test_where_direct_messages_are_switched_off_nothing_asks_there(discord: DiscordServer, desk: Desk) -> None:
+    """No edit of what stands there, and no button below an answer of before."""
+    direct = dm_of(ALICE)
+    async with desk.listener(discord):
+        asked = await discord.dm("q")
+        await desk.seen(discord)
+        claim = next(claim for claim in await desk.jobs.claim(10) if claim.job.messages[0].text == "q")
+        await desk.jobs.release(claim)
+        await desk.asked()
+    answer = answer_of_ours(discord, direct, button("again", claim.job.id))
+    async with desk.listener(discord, access=DiscordAccess(discord.bot_token, direct=False)):
+        await discord.edit(asked, f"<@{BOT_USER}> now?")
+        await discord.press(answer, f"corral:again:{claim.job.id}")
+        await until("Alice is told", lambda: [one.shown for one in discord.ephemerals] == [NOT_DIRECT])
+        await discord.mention("q in public")
+        await until("it is stored", lambda: _is(desk, 1))
+        assert [message.text for message in await desk.asked()] == ["q in public"]
+
+
+class TestLookingUp:
+    """A process that resumed a session was told of no channel."""
+
+    @pytest.fixture(autouse=True)
+    async def resumed(self, discord: DiscordServer, desk: Desk) -> None:
+        async with desk.listener(discord):
+
+            async def is_whole() -> bool:
+                kept = await desk.gateways.load(BOT_USER)
+                return bool(kept) and "behind" not in kept
+
+            await until("there is nothing to catch up with", is_whole)
+
+    @pytest.mark.parametrize("status", [429, 403, 502])
+    async def test_a_page_of_what_guards_discord_hides_nothing(
+        self, discord: DiscordServer, desk: Desk, status: int
+    ) -> None:
+        """The question waits until Discord itself says where it was asked."""
+        discord.break_body(LOOK_UP, status=status, times=2)
+        await discord.mention("q", channel=RANDOM)
+        async with desk.listener(discord):
+            assert await asked(discord, desk) == ["q"]
+
+    async def test_our_role_is_known_once_discord_answers(self, discord: DiscordServer, desk: Desk) -> None:
+        """Else a mention of it would be no mention of us."""
+        discord.break_body("GET /guilds/{guild_id}/roles", status=429, times=2)
+        await discord.say(f"<@&{BOT_ROLE}> why?")
+        async with desk.listener(discord):
+            assert await asked(discord, desk) == ["why?"]
+
+    async def test_what_is_hidden_is_not_asked_for_again_and_again(self, discord: DiscordServer, desk: Desk) -> None:
+        """Nor for ever taken for hidden: Discord tells when that changes."""
+        discord.fail(LOOK_UP, 403, code=50001)
+        await discord.mention("q", channel=RANDOM)
+        await discord.mention("r", channel=RANDOM)
+        async with desk.listener(discord):
+            assert await asked(discord, desk) == []
+            assert len([call for call in discord.calls_of(LOOK_UP) if call.channel == RANDOM]) == 1
+            discord.send_event("CHANNEL_UPDATE", discord.home.payload_of(discord.channel(RANDOM)))
+            await discord.mention("s", channel=RANDOM)
+            assert await asked(discord, desk) == ["s"]
+
+
+async def test_a_deletion_is_taken_in_however_much_waits(
+    discord: DiscordServer, redis_client: Redis, valkey_url: str
+) -> None:
+    """It makes nobody wait: what is said in that channel next is heard, and told that it must wait."""
+    async with desk_of(valkey_url, max_mailbox=1) as desk, desk.listener(discord):
+        question = await discord.dm("q")
+        assert await asked(discord, desk) == ["q"]
+        await discord.dm("r")
+        await desk.seen(discord)
+        await discord.delete(question)
+        await discord.dm("s")
+        await until("Alice is told of the last", lambda: len(discord.bot_messages(dm_of(ALICE))) == 1)
+        conversation = await desk.inbox.conversation(ThreadId("discord", "@me", dm_of(ALICE), dm_of(ALICE)))
+        waiting = [job.messages[0].command for job in await desk.inbox.pending(conversation or "")]
+        assert waiting == [Command.ASK, Command.REMOVE]

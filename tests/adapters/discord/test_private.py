@@ -19,6 +19,7 @@ from tests.adapters.delivering import Answer
 from tests.adapters.discord.writing import Writer, ended, growing, writer
 from tests.servers.discord import ALICE, DiscordServer, Message, dm_of
 from tests.servers.discord.routes import EDIT_RESPONSE, FOLLOW_UP
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +130,25 @@ async def test_a_token_that_discord_takes_no_more_is_no_end(at_work: Writer, red
         other.segments[segment.key] = segment
         await other.show(late, ended("Use a list."))
     assert [message.body for message in directly(at_work)] == ["Use a list."]
+
+
+async def test_full_parts_stay_where_they_are_when_the_rest_moves(at_work: Writer, redis_client: Redis) -> None:
+    """Also when somebody else goes on with the answer: only the part that is not finished is written elsewhere."""
+    asked = await at_work.asked_privately()
+    first = Answer(at_work.replies, asked)
+    async with first.being_shown():
+        first.say("word " * 400)
+        await until("two parts are shown", lambda: len(at_work.discord.ephemerals) == 2)
+        await until("that is stored", lambda: first.claim.checkpoint.segments[0].state is SegmentState.CLOSED)
+    late = expire(at_work, asked, seconds_left=-1)
+    at_work.discord.home.nonces.clear()
+    async with writer(at_work.discord, redis_client) as other:
+        second = Answer(other.replies, late, first.claim.checkpoint)
+        second.draft.text = "word " * 410
+        await second.delivery.close(Ending.COMPLETE, "")
+    full, _ = at_work.discord.ephemerals
+    (rest,) = directly(at_work)
+    assert f"{full.body} {rest.body}".split() == ["word"] * 410
 
 
 async def test_an_answer_that_begins_late_begins_in_direct_messages(at_work: Writer) -> None:

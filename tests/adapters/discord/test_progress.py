@@ -69,6 +69,20 @@ class TestMarks:
         marks.give_back(*taken)
         assert marks.take() == ({"1:2:channel:": 5, "1:3:thread:2": 6}, {})
 
+    def test_a_mark_that_is_held_stays(self) -> None:
+        """Whatever was and is noted of its place, also what could not be stored; until it is let go."""
+        marks = Marks()
+        marks.note(HERE, 9, is_ours=True)
+        marks.hold(HERE, 5)
+        taken = marks.take()
+        assert taken == ({"1:2:channel:": 5}, {})
+        marks.note(HERE, 11, is_ours=True)
+        marks.give_back({"1:2:channel:": 10}, {})
+        assert marks.take() == taken
+        marks.hold(HERE, None)
+        marks.note(HERE, 12, is_ours=True)
+        assert marks.take() == ({"1:2:channel:": 12}, {})
+
     def test_a_place_reads_back_from_its_mark(self) -> None:
         """But for its name and owner."""
         assert Place.of_mark(THERE.mark()) == THERE

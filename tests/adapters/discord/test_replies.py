@@ -270,6 +270,20 @@ def test_a_nonce_fits_and_belongs_to_one_segment_of_one_question() -> None:
     assert {len(one) for one in found} == {25}
 
 
+async def test_what_people_send_is_not_taken_for_ours(at_work: Writer) -> None:
+    """Somebody sends our file back, under the name that we gave it; ours is taken away then, and theirs is not."""
+    asked = await at_work.asked_in_thread()
+    segment = Segment(f"{asked.id}:file0", 0, SegmentState.PLANNED, mode="file")
+    written = await at_work.replies.attach(asked, segment, Attachment("code-1", "python", "print(1)\n"))
+    (file,) = at_work.discord.message(written.message_id).attachments
+    name = at_work.discord.home.files[file].name
+    thread = asked.messages[0].address.thread
+    await at_work.discord.say("Here it is", channel=thread, attachments=[(name, "print(2)")])
+    assert await at_work.replies.find(asked, segment) == written
+    await at_work.discord.delete(written.message_id)
+    assert await at_work.replies.find(asked, segment) is None
+
+
 async def test_nothing_is_found_where_there_is_no_thread(at_work: Writer) -> None:
     """It was planned, and never opened."""
     asked = await at_work.asked()

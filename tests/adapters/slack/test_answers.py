@@ -12,7 +12,9 @@ from redis.asyncio import Redis
 from adapters.slack import messages, streams
 from adapters.slack.rendering import ASIDE, metadata
 from conversation import delivery as delivery_module
+from conversation import notices
 from conversation.model import Ending
+from conversation.offers import after
 from tests.adapters.delivering import Answer
 from tests.adapters.slack.desk import Desk, desk
 from tests.servers.slack import GENERAL, Message, SlackServer
@@ -157,6 +159,26 @@ async def test_an_end_waits_while_slack_is_broken_and_says_so_with_200(
     (message,) = at_work.shown(job)
     assert (message.body, message.streaming) == ("Use a list.", False)
     assert len(at_work.slack.calls_of("chat.stopStream")) == tries + 1
+
+
+async def test_an_answer_that_slack_keeps_refusing_ends_as_plain_text(
+    at_work: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-written it would stand there for ever, with a live Stop button."""
+    monkeypatch.setattr(delivery_module, "FINAL_TRIES", 2)
+    job = await at_work.asked()
+    answer = Answer(at_work.replies, job)
+    async with answer.being_shown():
+        answer.say("Use")
+        await until("its message is known", lambda: bool(answer.delivery.message_ids))
+    at_work.slack.fail("chat.stopStream", "invalid_blocks")
+    # With its buttons and without.
+    at_work.slack.fail("chat.update", "invalid_blocks", times=4)
+    answer.draft.text = "Use a list."
+    await answer.delivery.close(Ending.COMPLETE, "", after(Ending.COMPLETE, job.id, has_text=True))
+    (message,) = at_work.shown(job)
+    assert (message.text, message.blocks) == (f"Use a list.\n\n{notices.SHOWN_PLAINLY}", [])
+    assert not message.streaming
 
 
 async def test_a_removed_answer_leaves_nothing_in_the_thread(at_work: Desk) -> None:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from adapters.slack import history as history_module
 from adapters.slack.history import SlackHistory
 from adapters.slack.limits import limit_of
+from adapters.slack.people import People
 from conversation import earlier
 from conversation.model import Job, Role
 from conversation.pacing import Use
@@ -21,9 +22,12 @@ from tests.servers.slack import ALICE, BOB, ELSEWHERE, GENERAL, MPIM, OTHER_BOT,
 NAMES = {ALICE: "Alice", BOB: "Bob", OTHER_BOT: "deploybot"}
 
 
-async def name_of(user_id: str) -> str:
+class Names(People):
     """The listener's names, in short."""
-    return NAMES.get(user_id, user_id)
+
+    async def name_of(self, user_id: str) -> str:
+        """See Directory.name_of."""
+        return NAMES.get(user_id, user_id)
 
 
 NOT_ALLOWED = "I may not read the linked message."
@@ -51,7 +55,7 @@ async def read(at_work: Desk, job: Job, *known: str) -> list[tuple[str, str]]:
 
 async def look(at_work: Desk, job: Job, *known: str) -> tuple[list[tuple[str, str]], str]:
     """The same, and what the person is told of what could not be read."""
-    found = await SlackHistory(at_work.api, name_of).earlier(job, {job.messages[0].message_id, *known})
+    found = await SlackHistory(at_work.api, Names(at_work.api)).earlier(job, {job.messages[0].message_id, *known})
     assert all(turn.role is Role.USER and turn.message_ids == (turn.id,) for turn in found.turns)
     return [(turn.author_name, turn.text) for turn in found.turns], found.notice
 
@@ -200,3 +204,20 @@ async def test_what_was_said_to_us_as_a_sign_is_no_part_of_the_conversation(at_w
     job = await asked(at_work, f"thread:{root}" if entry == "thread" else "channel", **where)
     said = [text for _, text in await read(at_work, job)]
     assert said == ["the build hangs", "help!", "quiet, he is thinking"]
+
+
+@pytest.mark.parametrize("what", ["is_restricted", "is_ultra_restricted", "of another team", "nobody knows"])
+async def test_who_is_no_full_member_reads_behind_links_only_where_they_are(at_work: Desk, what: str) -> None:
+    """A guest would else read every public channel through us."""
+    slack = at_work.slack
+    if what == "of another team":
+        slack.home.users[ALICE]["team_id"] = "T0OTHER001"
+    elif what == "nobody knows":
+        slack.fail("users.info", "user_not_found", times=4)
+    else:
+        slack.home.users[ALICE][what] = True
+    ts = await slack.say("there", channel=RANDOM, user=BOB)
+    assert await read(at_work, await asked(at_work, f"link:{RANDOM}:{ts}")) == [("Bob", "there")]
+    slack.home.channels[RANDOM].members.remove(ALICE)
+    assert await look(at_work, await asked(at_work, f"link:{RANDOM}:{ts}")) == ([], NOT_ALLOWED)
+    assert await read(at_work, await asked(at_work, f"link:{RANDOM}:{ts}", user=BOB)) == [("Bob", "there")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,8 +18,10 @@ from redis.asyncio import Redis
 from adapters.slack import http_events
 from adapters.slack.commands import ANSWER_COMES, HELP
 from adapters.slack.listener import SlackListener
+from adapters.slack.receiving import Receiving
 from conversation.errors import StoreUnavailable
 from storage.embedded import EmbeddedValkey
+from tests.adapters.slack import odd_payloads
 from tests.adapters.slack.test_listener import Desk, access, all_acked, desk_of, job_messages
 from tests.adapters.slack.test_listener import listening as of_replica
 from tests.servers.slack import SlackServer, sign
@@ -220,6 +224,52 @@ class TestRequests:
             form = {"Content-Type": "application/x-www-form-urlencoded"} if body.startswith("payload") else {}
             assert await post(url, body, signed(slack, body) | form) in {200, 400}
         assert await post(url, HELLO, signed(slack, HELLO)) == 200
+
+
+class TestOddPayloads:
+    @pytest.mark.parametrize("kind", odd_payloads.PAYLOADS)
+    async def test_what_is_signed_and_wrong_is_refused_or_ignored(
+        self, slack: SlackServer, url: str, kind: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Whatever stands where something else should: never a 500, and nothing of it in the log."""
+        wrong = []
+        async with aiohttp.ClientSession() as client:
+            for payload in odd_payloads.odd(odd_payloads.PAYLOADS[kind]):
+                body = odd_payloads.form(payload) if kind in {"press", "shortcut"} else payload
+                async with client.post(url, data=body.encode(), headers=signed(slack, body)) as response:
+                    if response.status not in {200, 400}:
+                        wrong.append((response.status, body[:300]))
+        assert wrong == []
+        assert odd_payloads.SECRET_WORDS not in caplog.text
+        assert await post(url, HELLO, signed(slack, HELLO)) == 200
+
+    @pytest.mark.parametrize("body", odd_payloads.BODIES, ids=lambda body: repr(body[:12]))
+    async def test_what_is_no_payload_is_refused(self, slack: SlackServer, url: str, body: str) -> None:
+        """And what comes next is taken."""
+        for type_ in ("application/json", "application/x-www-form-urlencoded", "text/plain", ""):
+            assert await post(url, body.encode(), signed(slack, body) | {"Content-Type": type_}) in {200, 400}
+        assert await post(url, HELLO, signed(slack, HELLO)) == 200
+
+    @pytest.mark.parametrize("body", [b"\xff\xfe", b'{"type":"\xff"}', b"payload=%ff", b"command=%ff%fe&text=\xc3"])
+    async def test_what_is_no_utf8_is_refused(self, slack: SlackServer, url: str, body: bytes) -> None:
+        """Though somebody signed it."""
+        now = int(time.time())
+        digest = hmac.new(slack.signing_secret.encode(), f"v0:{now}:".encode() + body, hashlib.sha256).hexdigest()
+        headers = {"X-Slack-Request-Timestamp": str(now), "X-Slack-Signature": f"v0={digest}"}
+        assert await post(url, body, headers) in {200, 400}
+
+    async def test_a_mistake_of_ours_is_no_500_and_tells_nothing_of_what_people_wrote(
+        self, slack: SlackServer, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The log says where it was."""
+
+        async def fail(*_: object) -> None:
+            raise KeyError(odd_payloads.SECRET_WORDS)
+
+        monkeypatch.setattr(Receiving, "receive", fail)
+        assert await post(url, HELLO, signed(slack, HELLO)) == 400
+        assert "KeyError" in caplog.text
+        assert odd_payloads.SECRET_WORDS not in caplog.text
 
 
 class TestNotNow:

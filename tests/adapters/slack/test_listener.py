@@ -38,7 +38,8 @@ from storage.keys import Keys
 from storage.lanes import errands
 from storage.rates import RedisRates
 from storage.threads import RedisThreads
-from tests.servers.slack import ALICE, BOB, BOT_USER, GENERAL, MPIM, OTHER_BOT, RANDOM, SlackServer, dm_of
+from tests.adapters.slack import odd_payloads
+from tests.servers.slack import ALICE, BOB, BOT_USER, GENERAL, MPIM, OTHER_BOT, RANDOM, STRANGER, SlackServer, dm_of
 from tests.waiting import until
 
 KEYS = Keys()
@@ -400,6 +401,18 @@ class TestActing:
         await all_acked(slack)
         assert await desk.jobs.checkpoint(claim, Checkpoint(text="Be")) is StopReason.STOPPED
 
+    async def test_slacks_stop_button_is_for_those_who_may_ask(self, slack: SlackServer, desk: Desk) -> None:
+        """The event says who pressed it and not where they belong; Slack is asked."""
+        root = await slack.mention("q")
+        await all_acked(slack)
+        claim = await desk.claim()
+        await slack.stop_button(root, user=STRANGER)
+        await all_acked(slack)
+        assert await desk.jobs.checkpoint(claim, Checkpoint(text="B")) is None
+        await slack.stop_button(root, user=BOB)
+        await all_acked(slack)
+        assert await desk.jobs.checkpoint(claim, Checkpoint(text="B")) is StopReason.STOPPED
+
     async def test_a_stop_that_comes_late_stops_nothing(
         self, slack: SlackServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -713,3 +726,24 @@ class TestSockets:
         for text in ("no json", "[]", '{"type": "events_api"}', '{"type": "x", "envelope_id": "1", "payload": 3}'):
             await slack.sockets.sockets[0].response.send_str(text)
         await self.asked_and_stored(slack, desk)
+
+    @pytest.mark.usefixtures("listener")
+    async def test_an_envelope_with_odd_things_in_it_breaks_nothing(
+        self, slack: SlackServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The very same socket goes on, and the log tells nothing of what stood there."""
+        (socket,) = slack.sockets.sockets
+        kinds = {"press": "interactive", "shortcut": "interactive", "command": "slash_commands"}
+        for text in odd_payloads.BODIES:
+            await socket.response.send_str(text)
+        envelope = {"type": "events_api", "envelope_id": "1", "payload": odd_payloads.PAYLOADS["mention"]}
+        for text in odd_payloads.odd(envelope):
+            await socket.response.send_str(text)
+        for kind, payload in odd_payloads.PAYLOADS.items():
+            for text in odd_payloads.odd(payload):
+                head = f'{{"type":"{kinds.get(kind, "events_api")}","envelope_id":"1","payload":'
+                await socket.response.send_str(head + text + "}")
+        await slack.mention("q", channel=RANDOM)
+        await all_acked(slack)
+        assert slack.sockets.sockets == [socket]
+        assert odd_payloads.SECRET_WORDS not in caplog.text

@@ -11,7 +11,7 @@ from adapters.slack import manifest as module
 from adapters.slack.commands import CODE, CORRAL
 from adapters.slack.limits import METHODS
 from adapters.slack.manifest import EVENTS, SCOPES, manifest
-from tests.servers.slack.scopes import BY_KIND, GRANTED, NEEDED, lacking
+from tests.servers.slack.scopes import BY_KIND, FILES, GRANTED, NEEDED, lacking
 
 # What each event needs (docs.slack.dev/reference/events).
 EVENT_SCOPES = {
@@ -21,25 +21,30 @@ EVENT_SCOPES = {
     "message.im": "im:history",
     "message.mpim": "mpim:history",
     "agent_session_stopped": "assistant:write",
+    "channel_deleted": "channels:read",
 }
 
 
 def test_each_event_has_its_scope() -> None:
     """Slack refuses a manifest that lacks one."""
-    assert set(EVENTS) == {*EVENT_SCOPES, "app_home_opened"}
+    assert set(EVENTS) == {*EVENT_SCOPES, "app_home_opened", "app_uninstalled"}
     assert set(EVENT_SCOPES.values()) <= set(SCOPES)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_each_method_that_is_called_has_its_scope(method: str) -> None:
     """What stands above a question is read in every kind of channel; a linked one only when it is public."""
-    kinds = ("channel",) if method == "conversations.info" else ("channel", "group", "im", "mpim")
+    kinds = (
+        ("channel",)
+        if method in {"conversations.info", "conversations.members"}
+        else ("channel", "group", "im", "mpim")
+    )
     assert [lacking(method, kind, SCOPES) for kind in kinds] == [None for _ in kinds]
 
 
 def test_no_scope_is_asked_for_that_nothing_needs() -> None:
     """An admin who reads them must not wonder."""
-    of_methods = {NEEDED[method] for method in METHODS & NEEDED.keys()} | {"channels:read"}
+    of_methods = {NEEDED[method] for method in METHODS & NEEDED.keys()} | {"channels:read", FILES}
     assert {*of_methods, *EVENT_SCOPES.values(), "commands"} == set(SCOPES)
     assert NEEDED.keys() | BY_KIND.keys() >= METHODS
 

@@ -16,6 +16,7 @@ from adapters.slack import messages, status, streams
 from adapters.slack.destination import destination_of
 from adapters.slack.files import snippet_type
 from adapters.slack.limits import limit_of
+from adapters.slack.manifest import SCOPES
 from adapters.slack.rendering import below
 from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unwritable
 from conversation.model import Action, Job, Offer, Segment, SegmentState, ThreadId
@@ -23,6 +24,7 @@ from conversation.pacing import Allowance, Grant, Use
 from conversation.ports import Attachment, Content, FillsUp, OpensPlaces, TakesFiles, TellsPrivately
 from tests.adapters.slack.desk import Desk, desk, ended, growing, job
 from tests.servers.slack import ALICE, ELSEWHERE, GENERAL, RANDOM, SlackServer, dm_of
+from tests.servers.slack.scopes import GRANTED
 from tests.waiting import until
 
 
@@ -103,6 +105,15 @@ async def test_an_answer_goes_without_its_buttons_rather_than_not_at_all(without
     await without_streams.show(job, ended("Use a list.", notice="Stopped."))
     (message,) = without_streams.shown(job)
     assert (message.body, message.notice, message.buttons) == ("Use a list.", "Stopped.", [])
+
+
+async def test_a_plain_message_has_no_blocks(without_streams: Desk) -> None:
+    """All of it stands in its text, its notice too: Slack refused every other form."""
+    job = await without_streams.asked()
+    await without_streams.show(job, growing("Use"))
+    await without_streams.show(job, Content("Use <@U1>.", "Stopped.", final=True, plain=True))
+    (message,) = without_streams.shown(job)
+    assert (message.text, message.blocks) == ("Use &lt;@U1&gt;.\n\nStopped.", [])
 
 
 async def test_a_post_without_a_reply_is_found_and_not_doubled(without_streams: Desk) -> None:
@@ -447,6 +458,16 @@ async def test_long_code_goes_up_as_a_file_of_its_type_and_is_found_again(at_wor
     assert begun.args["snippet_type"] == "python"
     assert await at_work.replies.find(job, first) == written
     assert await at_work.replies.find(job, second) is None
+
+
+async def test_a_file_is_found_again_only_with_the_scope_to_see_files(redis_client: Redis) -> None:
+    """So the manifest asks for it: without it a lost reply would be a second file."""
+    async with SlackServer(scopes={*GRANTED} - {"files:read"}) as slack, desk(slack, redis_client) as blind:
+        job = await blind.asked()
+        segment = Segment(f"{job.id}:file0", 0, SegmentState.PLANNED, mode="file")
+        await blind.replies.attach(job, segment, Attachment("code-1", "python", "x"))
+        assert await blind.replies.find(job, segment) is None
+    assert "files:read" in SCOPES
 
 
 async def test_a_file_that_may_be_shown_is_looked_for_and_one_that_cannot_be_is_not(at_work: Desk) -> None:

@@ -22,7 +22,8 @@ class Call:
     """A REST call. `at` is Unix seconds, `seconds` how long it took; `status` is 0 while it is unanswered.
 
     `route` is written as in Discord's documentation, `params` are what stands in its braces. `code` is Discord's error
-    code, or 0; `retry_after` is what a 429 told; `message` is the id of the message that it made or changed.
+    code, or 0; `retry_after` and `scope` are what a 429 told; `message` is the id of the message that it made
+    or changed.
     """
 
     at: float
@@ -37,6 +38,7 @@ class Call:
     code: int = 0
     seconds: float = 0.0
     retry_after: float | None = None
+    scope: str = ""
     message: str | None = None
 
     @property

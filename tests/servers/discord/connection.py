@@ -49,11 +49,17 @@ class Connection:
             while True:
                 payload = await self._waiting.get()
                 if self.frozen:
+                    self._waiting.task_done()
                     continue
                 told = payload.payload if isinstance(payload, Dispatch) else payload
                 await self._write(told if isinstance(told, str) else json.dumps(told))
                 if isinstance(payload, Dispatch):
                     payload.sent.append(time.time())
+                self._waiting.task_done()
+
+    async def until_written(self) -> None:
+        """Wait for everything that was sent."""
+        await self._waiting.join()
 
     async def close(self, code: int, reason: str = "") -> None:
         """Close it with this code (docs: topics/opcodes-and-status-codes#gateway)."""

@@ -24,6 +24,7 @@ _PLACES = {"allow", "archive", "delete_channel", "deny", "invite", "kick", "leav
 _PLACES |= {"open_thread", "refuse_dms", "unarchive", "make_old", "add_file"}
 _BREAKING = {"break_body", "cut", "disconnect", "fail", "freeze", "hang", "lose_reply", "release", "reset_token"}
 _BREAKING |= {"ask_to_reconnect", "break_event", "break_frame", "forget_sessions", "invalidate", "refuse_handshakes"}
+_BREAKING |= {"close_resumed", "refuse_resumes"}
 ACTS = _SAYING | _PRESSING | _PLACES | _BREAKING | {"send_event", "submit"}
 
 

@@ -16,6 +16,8 @@ class Fault:
     """`fail` refuses with an error; `lose` carries the call out and cuts the connection; `hang` does neither.
 
     `via` is whether the answer has the Via header of Discord's own proxy. discord.py takes a 429 without it for a ban.
+    `scope` is what a rate limit's header says that it is about: `user`, `global`, or `shared`, which is a limit of the
+    channel's that others use up too, and does not count as our mistake (docs: topics/rate-limits).
     """
 
     kind: Literal["fail", "lose", "hang", "garble"]
@@ -24,6 +26,7 @@ class Fault:
     message: str = ""
     retry_after: float | None = None
     via: bool = True
+    scope: str = "user"
 
 
 class Faults:
@@ -46,10 +49,11 @@ class Faults:
         message: str = "injected",
         retry_after: float | None = None,
         via: bool = True,
+        scope: str = "user",
         times: int = 1,
     ) -> None:
         """The next calls are refused; for a rate limit: `429, retry_after=3`."""
-        self._add(route, Fault("fail", status, code, message, retry_after, via), times)
+        self._add(route, Fault("fail", status, code, message, retry_after, via, scope), times)
 
     def lose_reply(self, route: str, *, times: int = 1) -> None:
         """The next calls are carried out, and then the connection is cut without a reply."""

@@ -110,6 +110,10 @@ class Handshakes(Outages):
     async def resume(self, connection: Connection, told: Json) -> None:
         path, seq = connection.request.path, int(told.get("seq") or 0)
         session = self.sessions.get(told["session_id"])
+        fate, code = self.next_resume()
+        if fate == "refuse":
+            self.handshakes.append(Handshake("resume", path, False))
+            return await connection.close(code)
         if told["token"] != self.token.value:
             self.handshakes.append(Handshake("resume", path, False))
             return await connection.close(4004, "Authentication failed.")
@@ -128,6 +132,12 @@ class Handshakes(Outages):
         self.dispatch(session, "RESUMED", {"_trace": []})
         made = Handshake("resume", path, True, session.id, session.intents, session.shard, len(missed))
         self.handshakes.append(made)
+        # One socket at a time has a session: who goes on with it takes it away from whoever had it.
+        for other in self._others_of(connection, session):
+            await other.close(4000, "Session resumed elsewhere.")
+        if fate == "close":
+            await connection.until_written()
+            await connection.close(code)
         return None
 
     def dispatch(self, session: Session, event: str, data: Json) -> None:
@@ -138,3 +148,6 @@ class Handshakes(Outages):
     def _attach(self, connection: Connection, session: Session) -> None:
         connection.session = session
         session.send, session.left_at = connection.send, None
+
+    def _others_of(self, connection: Connection, session: Session) -> list[Connection]:
+        return [one for one in self.connections if one.session is session and one is not connection]

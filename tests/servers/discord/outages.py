@@ -21,6 +21,7 @@ class Outages:
     def __init__(self) -> None:
         self.connections: list[Connection] = []
         self._refusals: deque[int] = deque()
+        self._resumes: deque[tuple[str, int]] = deque()
 
     def cut(self) -> None:
         """Break every connection without a word, as a lost network does. Sessions can be resumed."""
@@ -55,6 +56,18 @@ class Outages:
     def refuse_handshakes(self, times: int = 1, *, status: int = 503) -> None:
         """The next sockets are refused before they open."""
         self._refusals.extend([status] * times)
+
+    def refuse_resumes(self, times: int = 1, *, code: int = 4000) -> None:
+        """The next sockets that want to resume are closed instead; the sessions stay as they are."""
+        self._resumes.extend([("refuse", code)] * times)
+
+    def close_resumed(self, times: int = 1, *, code: int = 4000) -> None:
+        """The next sockets that have resumed are closed at once."""
+        self._resumes.extend([("close", code)] * times)
+
+    def next_resume(self) -> tuple[str, int]:
+        """What befalls this RESUME ("refuse" or "close", with the code), which is used up by it; "" for nothing."""
+        return self._resumes.popleft() if self._resumes else ("", 0)
 
     def refusal(self) -> int | None:
         """The status for this handshake, which is used up by it; None: it may pass."""

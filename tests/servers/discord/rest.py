@@ -64,6 +64,8 @@ class RestApi:
                 return web.Response(status=fault.status, text=page, content_type="text/html")
             if fault is not None and fault.kind == "fail":
                 headers = headers if fault.via else {}
+                if fault.status == 429:
+                    headers["X-RateLimit-Scope"] = call.scope = fault.scope
                 raise _injected(fault)
             body = await self._carried_out(request, call, headers)
             call.status = 204 if body is None else 200
@@ -98,6 +100,7 @@ class RestApi:
         now = time.monotonic()
         verdict = limits.judge(call.route, call.major, now)
         headers.update(verdict.headers)
+        call.scope = verdict.headers.get("X-RateLimit-Scope", "")
         if verdict.retry_after is not None:
             raise _limited(verdict.retry_after, everywhere=verdict.everywhere)
         if call.route == "PATCH /channels/{channel_id}" and "name" in call.body:

@@ -31,7 +31,8 @@ class DiscordServer(People):
     `with server.pointed():` every discord.py client of this process talks to it. With `limits` the rate limits hold.
     Without `message_content` the application was not granted that intent. People's acts are methods, and so is what
     breaks: calls (`fail`, `lose_reply`, `hang`, `break_body`) and the gateway (`cut`, `freeze`, `disconnect`,
-    `ask_to_reconnect`, `invalidate`, `forget_sessions`, `refuse_handshakes`, `break_event`, `break_frame`).
+    `ask_to_reconnect`, `invalidate`, `forget_sessions`, `refuse_handshakes`, `refuse_resumes`, `close_resumed`,
+    `break_event`, `break_frame`).
     """
 
     bot_user, app_id = BOT_USER, APP
@@ -76,6 +77,7 @@ class DiscordServer(People):
         self.ask_to_reconnect, self.invalidate = gateway.ask_to_reconnect, gateway.invalidate
         self.forget_sessions, self.refuse_handshakes = gateway.forget_sessions, gateway.refuse_handshakes
         self.break_event, self.break_frame = gateway.break_event, gateway.break_frame
+        self.refuse_resumes, self.close_resumed = gateway.refuse_resumes, gateway.close_resumed
         self.send_event, self.reset_token = gateway.send_event, gateway.reset_token
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -108,8 +110,9 @@ class DiscordServer(People):
 
     @property
     def invalid_requests(self) -> int:
-        """How many calls were answered 401, 403 or 429: 10,000 in 10 minutes get an address banned."""
-        return sum(call.status in {401, 403, 429} for call in self.calls)
+        """How many calls were answered 401, 403 or 429 (but for a shared limit): 10,000 in 10 minutes get an address
+        banned."""
+        return sum(call.status in {401, 403, 429} and call.scope != "shared" for call in self.calls)
 
     def message(self, message: Id) -> Message:
         """The message with this id, ephemeral ones included; KeyError."""

@@ -101,6 +101,15 @@ class People(Interactions):
         """Archive the channel: nobody can write in it any more."""
         self.home.channels[channel].is_archived = True
 
+    async def delete_channel(self, channel: str) -> str:
+        """Delete the channel with all that stands in it; the event's id."""
+        del self.home.channels[channel]
+        return self.deliveries.announce({"type": "channel_deleted", "channel": channel}, None)
+
+    async def uninstall(self) -> str:
+        """Remove the app from the workspace; the event's id."""
+        return self.deliveries.announce({"type": "app_uninstalled"}, None)
+
     async def leave(self, channel: str) -> None:
         """Take the bot out of the channel: it can neither write there nor hear of it."""
         self.home.channels[channel].members.remove(BOT_USER)

@@ -13,6 +13,7 @@ GRANTED = frozenset(
         "channels:read",
         "chat:write",
         "commands",
+        "files:read",
         "files:write",
         "groups:history",
         "im:history",
@@ -52,6 +53,9 @@ BY_KIND = {
     "conversations.members": "read",
     "conversations.replies": "history",
 }
+# Its page: "retrieve information about files". No page says whether messages come with their files without it; here
+# they do not, so that nothing of ours relies on that.
+FILES = "files:read"
 # A channel's kind in events -> the kind in scopes.
 _KINDS = {"channel": "channels", "group": "groups", "im": "im", "mpim": "mpim"}
 

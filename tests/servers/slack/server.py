@@ -15,7 +15,7 @@ from tests.servers.slack.limits import Limits
 from tests.servers.slack.messages import Message
 from tests.servers.slack.people import People
 from tests.servers.slack.responses import Responses
-from tests.servers.slack.scopes import GRANTED
+from tests.servers.slack.scopes import FILES, GRANTED
 from tests.servers.slack.socket_mode import SocketMode
 from tests.servers.slack.transports import Delivery, OverHttp, OverSocket
 from tests.servers.slack.web_api import Call, WebApi
@@ -28,8 +28,8 @@ class SlackServer(People):
     """A Slack on a random port of 127.0.0.1; used as `async with`. Times are seconds.
 
     `api_url` is what slack_sdk wants as base_url. With `limits` the documented rate limits hold, and `post_burst`
-    messages may come at once in a channel. Calls that need a scope which is not among `scopes` are refused. Events go
-    over Socket Mode, or as signed requests to `events_url`, which may be set (`deliver_to`) once the bot listens.
+    messages may come at once in a channel. Calls that need a scope which is not among `scopes` are refused, and without
+    `files:read` messages come without their files. Events go over Socket Mode, or as signed requests to `events_url`, which may be set (`deliver_to`) once the bot listens.
     People's acts are methods, and so is what breaks: calls (`fail`, `lose_reply`, `hang`, `break_body`) and sockets
     (`disconnect`, `cut`, `freeze`).
     """
@@ -52,6 +52,7 @@ class SlackServer(People):
         scopes: Collection[str] = GRANTED,
     ) -> None:
         home = Workspace(stream_seconds=stream_seconds, stream_bytes=stream_bytes)
+        home.shows_files = FILES in scopes
         self.sockets = SocketMode()
         super().__init__(home, Deliveries(OverSocket(self.sockets), ack_seconds, retry_delays), Responses(home))
         if events_url is not None:

@@ -32,6 +32,7 @@ class Workspace:
         self.titles: dict[str, str] = {}
         self.suggested_prompts: list[Json] = []
         self.views: list[Json] = []
+        self.shows_files = True
         self._numbers = itertools.count(1)
 
     def now(self) -> str:
@@ -126,7 +127,7 @@ class Workspace:
     def payload(self, message: Message, *, with_metadata: bool = False) -> Json:
         """A message as the Web API and events show it."""
         shown = message_payload(message, self.channels[message.channel])
-        if message.file_ids:
+        if message.file_ids and self.shows_files:
             files = [self.file_payload(self.files[file_id]) for file_id in message.file_ids]
             shown = {"subtype": "file_share", "upload": False, **shown, "files": files}
         if with_metadata and message.metadata:

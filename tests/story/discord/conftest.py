@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord import ephemeral, gateway, messages
+from adapters.discord import ephemeral, messages, turn
 from adapters.discord.listener import HANDLED, DiscordListener
 from bot.roles import Role
 from bot.settings import Settings
@@ -28,6 +28,7 @@ from tests.servers.discord import ALICE, BOT_USER, FORUM, GUILD, PEOPLE, PUBLIC,
 from tests.servers.discord.interaction import Interaction
 from tests.servers.tgi import TgiServer
 from tests.story.acquaintances import acquaint
+from tests.story.programs import Program
 from tests.story.replicas import replica
 from tests.waiting import until
 
@@ -86,8 +87,7 @@ class Office:
         return self.thread(place)[-1]
 
     async def settled(self) -> None:
-        """Wait until everything that was said is stored, and came to its end. A command's or a button's effect is
-        waited for with `stored`."""
+        """Wait until everything that was said, called up or pressed is stored, and came to its end."""
 
         async def nothing_is_left() -> bool:
             return await self._is_heard() and not await self.redis.zcard(self.keys.backlog())
@@ -103,14 +103,23 @@ class Office:
         await until("the answer came to its end", is_over, deadline_seconds=30)
         return self.thread(place)
 
-    async def stored(self, interaction: Interaction) -> None:
-        """Wait until what a command or a button asked for is stored: it is acknowledged before."""
-        assert not interaction.failed
+    async def killed(self, process: Program) -> None:
+        """kill -9, and as if the time had passed after which another process may listen in its place."""
+        await process.killed()
+        await self.redis.delete(self.keys.gateway_owner(BOT_USER))
 
-        async def is_known() -> bool:
-            return bool([key async for key in self.redis.scan_iter(match=f"*{interaction.id}*", count=1000)])
+    async def is_stored(self, interaction: Interaction) -> bool:
+        """Whether what a command asked for is stored; it is acknowledged before."""
+        return bool([key async for key in self.redis.scan_iter(match=f"*{interaction.id}*", count=1000)])
 
-        await until("it is stored", is_known)
+    async def marked(self, channel: str) -> None:
+        """Wait until it is stored that messages of this channel were seen to, and with that how far the gateway is."""
+
+        async def is_kept() -> bool:
+            marks = await self.redis.zrange(self.keys.gateway_marks(BOT_USER), 0, -1)
+            return any(f":{channel}:" in str(mark) for mark in marks)
+
+        await until("how far the gateway is, is stored", is_kept)
 
     async def press(self, message: Message, action: str, *, user: str = ALICE) -> Interaction:
         """Press a button below a message of ours."""
@@ -193,7 +202,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(messages, "STEADY_PAUSE_SECONDS", 0.3)
     monkeypatch.setattr(ephemeral, "PAUSE_SECONDS", 0.3)
-    monkeypatch.setattr(gateway, "KEEP_SECONDS", 0.05)
+    monkeypatch.setattr(turn, "KEEP_SECONDS", 0.05)
     monkeypatch.setattr(DiscordListener.__init__, "__kwdefaults__", {**_DEFAULTS, "identify_seconds": 0.2})
 
 

@@ -194,7 +194,7 @@ async def test_a_reply_to_our_message_is_a_question_without_a_mention(office: Of
     office.model.behaviour = AT_ONCE
     async with office.replica():
         await _commands_are_there(discord)
-        await office.stored(await discord.command("ask", {"question": QUESTION}))
+        await discord.command("ask", {"question": QUESTION})
         await office.settled()
         root = office.answer(GENERAL)
         asked = await discord.say("what does he mean?", user=BOB, reply_to=root.id)

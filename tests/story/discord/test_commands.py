@@ -52,7 +52,6 @@ async def test_a_command_shows_what_was_asked_and_is_answered_in_a_thread_below(
     open_office.model.behaviour = AT_ONCE
     called = await discord.command(command, options)
     assert (called.failed, called.response_type) == (False, REPLY_NOW)
-    await open_office.stored(called)
     await open_office.settled()
     root = open_office.answer(GENERAL)
     assert "Alice" in root.shown
@@ -71,7 +70,6 @@ async def test_a_private_answer_is_seen_by_nobody_else(open_office: Office, disc
     conversation, which others' questions there know nothing of."""
     called = await discord.command("ask", {"question": QUESTION, "private": True})
     assert called.response_type == DEFER_REPLY
-    await open_office.stored(called)
     await open_office.settled()
     (answer,) = discord.ephemerals
     assert (answer.id, answer.ephemeral_for, answer.body) == (called.original, ALICE, open_office.expected())
@@ -80,10 +78,10 @@ async def test_a_private_answer_is_seen_by_nobody_else(open_office: Office, disc
     assert all(after.startswith(before) for before, after in pairwise(states))
     assert actions(answer) == WHOLE
     open_office.model.behaviour = AT_ONCE
-    await open_office.stored(await discord.command("ask", {"question": "and backwards?", "private": True}))
+    await discord.command("ask", {"question": "and backwards?", "private": True})
     await open_office.settled()
     assert QUESTION in open_office.last_prompt()
-    await open_office.stored(await discord.command("ask", {"question": "and backwards?", "private": True}, user=BOB))
+    await discord.command("ask", {"question": "and backwards?", "private": True}, user=BOB)
     await open_office.settled()
     assert QUESTION not in open_office.last_prompt()
     assert [message.ephemeral_for for message in discord.ephemerals] == [ALICE, ALICE, BOB]
@@ -93,18 +91,18 @@ async def test_a_private_answer_is_seen_by_nobody_else(open_office: Office, disc
 
 async def test_a_private_answer_has_its_buttons(open_office: Office, discord: DiscordServer) -> None:
     """Stop, Continue and Regenerate, each with a token of its own: nothing of it becomes public."""
-    await open_office.stored(await discord.command("ask", {"question": QUESTION, "private": True}))
+    await discord.command("ask", {"question": QUESTION, "private": True})
     await until("it has begun", lambda: len(discord.ephemerals[0].body.split()) > 3)
     await open_office.press(discord.ephemerals[0], STOP)
     await open_office.settled()
     first = discord.ephemerals[0]
     assert first.notice == "Stopped."
     open_office.model.behaviour = AT_ONCE
-    await open_office.stored(await open_office.press(first, CONTINUE))
+    await open_office.press(first, CONTINUE)
     await open_office.settled()
     first, second = discord.ephemerals
     assert f"{first.body} {second.body.strip()}" == open_office.expected()
-    await open_office.stored(await open_office.press(second, AGAIN))
+    await open_office.press(second, AGAIN)
     await open_office.settled()
     assert open_office.expected() in [message.body for message in discord.ephemerals]
     assert {message.ephemeral_for for message in discord.ephemerals} == {ALICE}
@@ -118,7 +116,7 @@ async def test_when_its_token_ends_a_private_answer_goes_on_in_direct_messages(
     open_office.model.behaviour = SLOWLY
     monkeypatch.setattr(interactions, "TOKEN_SECONDS", 62)  # the last minute of a token is kept for a sentence
     discord.home.token_seconds = 62
-    await open_office.stored(await discord.command("ask", {"question": QUESTION, "private": True}))
+    await discord.command("ask", {"question": QUESTION, "private": True})
     await open_office.settled()
     (left,) = discord.ephemerals
     assert left.notice == GOES_ON
@@ -137,7 +135,7 @@ async def test_a_private_answer_that_can_go_on_nowhere_says_so(
     monkeypatch.setattr(interactions, "TOKEN_SECONDS", 62)
     discord.home.token_seconds = 62
     await discord.refuse_dms()
-    await open_office.stored(await discord.command("ask", {"question": QUESTION, "private": True}))
+    await discord.command("ask", {"question": QUESTION, "private": True})
     await open_office.settled()
     (left,) = discord.ephemerals
     assert left.notice == ENDS_HERE
@@ -148,7 +146,7 @@ async def test_a_private_answer_that_can_go_on_nowhere_says_so(
 async def test_an_answer_that_everybody_sees_needs_no_token(open_office: Office, discord: DiscordServer) -> None:
     """It goes on in its thread as if nothing were."""
     discord.home.token_seconds = 0.5
-    await open_office.stored(await discord.command("ask", {"question": QUESTION}))
+    await discord.command("ask", {"question": QUESTION})
     await open_office.settled()
     assert open_office.answer(open_office.answer(GENERAL).id).body == open_office.expected()
 
@@ -158,17 +156,18 @@ async def test_forget_is_a_command_too(open_office: Office, discord: DiscordServ
     open_office.model.behaviour = AT_ONCE
     asked = await discord.mention(QUESTION)
     await open_office.settled()
-    await open_office.stored(await discord.command("ask", {"question": OTHER_QUESTION, "private": True}))
+    await discord.command("ask", {"question": OTHER_QUESTION, "private": True})
     await open_office.settled()
-    await open_office.stored(await discord.command("forget", channel=asked))
+    await discord.command("forget", channel=asked)
     await open_office.settled()
     assert await open_office.turns(asked) == []
     assert discord.ephemerals[-1].shown == notices.FORGOTTEN
-    await open_office.stored(await discord.command("ask", {"question": "and backwards?", "private": True}))
+    await discord.command("ask", {"question": "and backwards?", "private": True})
     await open_office.settled()
     assert OTHER_QUESTION in open_office.last_prompt()
-    await open_office.stored(await discord.command("forget"))
-    await open_office.stored(await discord.command("ask", {"question": "and backwards?", "private": True}))
+    await discord.command("forget")
+    await open_office.settled()
+    await discord.command("ask", {"question": "and backwards?", "private": True})
     await open_office.settled()
     assert OTHER_QUESTION not in open_office.last_prompt()
     assert len(open_office.thread(asked)) == 1
@@ -180,7 +179,7 @@ async def test_the_menu_of_a_message_has_it_answered_in_a_thread_of_that_message
     """Also of what was never said to us; who called it is told where the answer comes."""
     open_office.model.behaviour = AT_ONCE
     about = await discord.say("KeyError: 'name'", user=BOB)
-    await open_office.stored(await discord.message_menu(ASK_MENU, about))
+    await discord.message_menu(ASK_MENU, about)
     await open_office.settled()
     assert open_office.answer(about).body == open_office.expected_now()
     assert "KeyError: 'name'" in open_office.last_prompt()
@@ -192,7 +191,7 @@ async def test_a_file_comes_with_a_command(open_office: Office, discord: Discord
     """It belongs to the question."""
     open_office.model.behaviour = AT_ONCE
     file = discord.add_file("loop.py", "while True: pass\n")
-    await open_office.stored(await discord.command("ask", {"question": "why?", "file": file}))
+    await discord.command("ask", {"question": "why?", "file": file})
     await open_office.settled()
     assert "why?\n\nloop.py:\n```python\nwhile True: pass\n```" in open_office.last_prompt()
 
@@ -205,7 +204,7 @@ async def test_where_we_may_not_answer_a_private_answer_comes_all_the_same(
     called = await discord.command("ask", {"question": QUESTION}, channel=ELSEWHERE)
     assert not called.failed
     assert "private" in discord.ephemerals[0].shown
-    await open_office.stored(await discord.command("ask", {"question": QUESTION, "private": True}, channel=ELSEWHERE))
+    await discord.command("ask", {"question": QUESTION, "private": True}, channel=ELSEWHERE)
     await open_office.settled()
     assert discord.ephemerals[1].body == open_office.expected()
     assert discord.bot_messages() == []
@@ -214,12 +213,8 @@ async def test_where_we_may_not_answer_a_private_answer_comes_all_the_same(
 async def test_what_a_private_answer_says_calls_nobody(open_office: Office, discord: DiscordServer) -> None:
     """Nor does the message that shows a public question."""
     open_office.model.behaviour = Behaviour(text=f"Ask @everyone or <@{BOB}>.", token_delay=0.02)
-    called = [
-        await discord.command("ask", {"question": f"@everyone <@{BOB}>?", "private": True}),
-        await discord.command("ask", {"question": f"@everyone <@{BOB}>?"}, channel=RANDOM),
-    ]
-    for one in called:
-        await open_office.stored(one)
+    await discord.command("ask", {"question": f"@everyone <@{BOB}>?", "private": True})
+    await discord.command("ask", {"question": f"@everyone <@{BOB}>?"}, channel=RANDOM)
     await open_office.settled()
     assert BOB in discord.ephemerals[0].body
     assert not discord.pings

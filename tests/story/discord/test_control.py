@@ -38,7 +38,7 @@ async def test_the_stop_button_keeps_what_there_is_and_continue_goes_on(office: 
         assert stopped.body != office.expected()
         assert actions(stopped) == [CONTINUE, AGAIN, GOOD, BAD]
         office.model.behaviour = AT_ONCE
-        await office.stored(await office.press(stopped, CONTINUE))
+        await office.press(stopped, CONTINUE)
         await office.settled()
     first, second = office.thread(asked)
     assert f"{first.body} {second.body.strip()}" == office.expected()
@@ -101,7 +101,7 @@ async def test_the_buttons_of_an_answer_work_after_a_restart(office: Office, dis
     first = office.answer(asked).id
     office.model.model.answer_tokens = 12
     async with office.replica():
-        await office.stored(await office.press(office.answer(asked), AGAIN, user=BOB))
+        await office.press(office.answer(asked), AGAIN, user=BOB)
         await office.settled()
         answer = office.answer(asked)
         assert (answer.id, answer.body, actions(answer)) == (first, office.expected(), WHOLE)
@@ -139,7 +139,7 @@ async def test_continue_goes_on_where_the_length_limit_fell(office: Office, disc
         first = office.answer(asked)
         assert len(first.body.split()) == 16
         assert actions(first) == [CONTINUE, AGAIN, GOOD, BAD]
-        await office.stored(await office.press(first, CONTINUE))
+        await office.press(first, CONTINUE)
         await office.press(first, CONTINUE)
         await until("it is told", lambda: [one.shown for one in discord.ephemerals] != [])
         await office.settled()
@@ -193,7 +193,7 @@ async def test_a_question_edited_afterwards_is_answered_again_on_request(
         assert offer.shown == notices.YOU_EDITED
         assert [button.label for button in offer.buttons] == [notices.ANSWER_AGAIN]
         assert len(office.model.requests) == 1
-        await office.stored(await office.press(offer, AGAIN))
+        await office.press(offer, AGAIN)
         await office.settled()
     assert (office.answer(asked).id, office.answer(asked).body) == (first, office.expected(OTHER_QUESTION))
     assert await office.turns(asked) == [("user", OTHER_QUESTION), ("assistant", office.expected(OTHER_QUESTION))]

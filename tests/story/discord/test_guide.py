@@ -31,7 +31,7 @@ async def test_an_example_of_help_is_pressed(office: Office, discord: DiscordSer
         helped = office.thread(asked)[-1]
         assert actions(helped) == ["try"] * 4
         button = next(one for one in helped.buttons if one.custom_id.split(":")[2] == "explain")
-        await office.stored(await discord.press(helped.id, button.custom_id))
+        await discord.press(helped.id, button.custom_id)
         await office.answered(asked, times=2)
     assert len(office.thread(asked)) == 3
     assert "Explain what this code does" in office.last_prompt()
@@ -46,7 +46,7 @@ async def test_help_outside_a_thread_can_be_pressed_too(office: Office, discord:
         places = [place for place in office.discord.home.channels if office.thread(place)]
         (helped,) = [message for place in places for message in office.thread(place)]
         button = next(one for one in helped.buttons if one.custom_id.split(":")[2] == "fix")
-        await office.stored(await discord.press(helped.id, button.custom_id))
+        await discord.press(helped.id, button.custom_id)
         await until("it is answered", lambda: len(office.model.requests) == 1)
         await office.settled()
         answers = [one for place in office.discord.home.channels for one in office.ended(place)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.discord import refusals
+from adapters.discord import messages, refusals
 from conversation import delivery, worker
+from conversation.pacing import Allowance
 from tests.servers.discord import PEOPLE, PUBLIC, DiscordServer
 from tests.servers.discord.limits import Limits
 from tests.servers.discord.routes import EDIT, EDIT_RESPONSE, RESPOND, SEND, THREAD_FROM_MESSAGE
@@ -31,6 +32,13 @@ def _soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "UNSAID_RETRY_SECONDS", 1.0)
 
 
+@pytest.fixture
+def _many_edits(discord: DiscordServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than Discord allows, for what is tried again and again."""
+    discord.api.limits = None
+    monkeypatch.setattr(messages, "edits_in", lambda channel: Allowance(f"discord:{channel}:edits", 100, 1.0))
+
+
 @pytest.mark.parametrize("route", [THREAD_FROM_MESSAGE, SEND, EDIT], ids=["thread", "post", "edit"])
 async def test_an_answer_survives_what_discord_does_to_one_of_its_calls(
     office: Office, discord: DiscordServer, route: str
@@ -54,7 +62,7 @@ async def test_a_private_answer_survives_it_too(office: Office, discord: Discord
         refuse(office, EDIT_RESPONSE)
         for person in PEOPLE[:FAILURES]:
             question = {"question": QUESTION, "private": True}
-            await office.stored(await discord.command("ask", question, user=person))
+            await discord.command("ask", question, user=person)
         await office.settled()
     assert [message.ephemeral_for for message in discord.ephemerals] == PEOPLE[:FAILURES]
     assert [message.body for message in discord.ephemerals] == [office.expected()] * FAILURES
@@ -71,21 +79,20 @@ async def test_a_command_whose_acknowledgement_is_lost_is_answered(
         await until("the commands are registered", lambda: bool(discord.commands))
         discord.lose_reply(RESPOND)
         called = await discord.command("ask", {"question": QUESTION, "private": private})
-        await office.stored(called)
         await office.settled()
     assert called.original is not None
     assert (discord.message(called.original) if private else office.answer(called.original)).body == office.expected()
 
 
+@pytest.mark.usefixtures("_many_edits")
 async def test_while_discord_is_away_the_end_of_an_answer_waits_for_it(
     office: Office, discord: DiscordServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Given up, it would stand there half-written and without a mark."""
-    tries = 5
+    tries = 12
     monkeypatch.setattr(delivery, "FINAL_TRIES", 2)
     monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.05)
-    discord.api.limits = None
     async with office.replica():
         asked = await discord.mention(QUESTION)
         await office.begun(asked)
@@ -95,6 +102,7 @@ async def test_while_discord_is_away_the_end_of_an_answer_waits_for_it(
     assert sum(call.status == 503 for call in discord.calls) == tries
 
 
+@pytest.mark.usefixtures("_many_edits")
 async def test_restarts_while_discord_is_away_cost_no_answer(
     office: Office, discord: DiscordServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

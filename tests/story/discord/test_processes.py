@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.servers.discord import GENERAL, RANDOM
+from tests.servers.discord import GENERAL
 from tests.story.discord.conftest import AT_ONCE, OTHER_QUESTION, QUESTION, SLOWLY, Office
 from tests.story.programs import program
-from tests.waiting import until
 
 
 async def test_a_mention_is_answered_in_a_thread_of_its_own(office: Office, tmp_path: Path) -> None:
@@ -25,47 +24,13 @@ async def test_a_mention_is_answered_in_a_thread_of_its_own(office: Office, tmp_
     assert [thread.name for thread in office.discord.threads] == [QUESTION]
 
 
-async def test_an_answer_goes_on_in_its_message_after_kill_9(office: Office, tmp_path: Path) -> None:
-    """Whole and once; the gateway's session goes on too, without another IDENTIFY."""
-    office.model.behaviour = SLOWLY
-    async with program(office, tmp_path) as first:
-        asked = await office.discord.mention(QUESTION)
-        begun = await office.begun(asked, words=3)
-        assert begun.body != office.expected()
-        await first.killed()
-    async with program(office, tmp_path) as second:
-        await office.answered(asked)
-        await until("the session goes on", lambda: len(office.discord.resumes) == 1)
-        assert await second.terminated() == 0
-    (answer,) = office.thread(asked)
-    assert (answer.id, answer.body, answer.notice) == (begun.id, office.expected(), "")
-    assert len(office.discord.identifies) == 1
-
-
-async def test_a_question_that_is_asked_while_the_program_is_dead_is_answered_once(
-    office: Office, tmp_path: Path
-) -> None:
-    """The session that goes on brings it; nothing that was answered before is answered again."""
-    office.model.behaviour = AT_ONCE
-    async with program(office, tmp_path) as first:
-        before = await office.discord.mention(QUESTION)
-        await office.answered(before)
-        await first.killed()
-    asked = await office.discord.mention(OTHER_QUESTION, channel=RANDOM)
-    async with program(office, tmp_path) as second:
-        await office.answered(asked)
-        assert await second.terminated() == 0
-    assert [answer.body for answer in office.thread(asked)] == [office.expected(OTHER_QUESTION)]
-    assert len(office.thread(before)) == 1
-
-
 async def test_what_a_lost_session_does_not_bring_is_read(office: Office, tmp_path: Path) -> None:
     """When Discord has forgotten the session, a follow-up that was written meanwhile is answered all the same, once."""
     office.model.behaviour = AT_ONCE
     async with program(office, tmp_path) as first:
         asked = await office.discord.mention(QUESTION)
         await office.settled()
-        await first.killed()
+        await office.killed(first)
     office.discord.forget_sessions()
     await office.discord.say(OTHER_QUESTION, channel=asked)
     async with program(office, tmp_path) as second:

@@ -6,18 +6,15 @@ Everything between them goes over real sockets; `processes` beside this file has
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
-from bot.health import Check, serve_health
-from bot.platforms import open_platforms
 from bot.roles import Role
-from bot.settings import Settings, load_settings
-from bot.wiring import build_worker, open_house, working
+from bot.settings import Settings
 from conversation.model import ThreadId
 from storage.inbox import RedisInbox
 from storage.keys import Keys
@@ -27,6 +24,7 @@ from tests.servers.slack import GENERAL, Message, SlackServer
 from tests.servers.slack.cast import PEOPLE
 from tests.servers.tgi import TgiServer
 from tests.story.acquaintances import acquaint
+from tests.story.replicas import replica
 from tests.waiting import until
 
 QUESTION = "how do I sort a list?"
@@ -39,13 +37,6 @@ AGAIN, CONTINUE, STOP, FEEDBACK = "corral:again", "corral:continue", "corral:sto
 
 
 @dataclass
-class Replica:
-    """One process's worth of the program."""
-
-    url: str  # of its health page, and of Slack's events without Socket Mode
-
-
-@dataclass
 class Office:
     """A workspace, the program in it, and what tests want to know of both."""
 
@@ -55,32 +46,9 @@ class Office:
     settings: dict[str, object]
     keys: Keys = field(default_factory=Keys)
 
-    @asynccontextmanager
-    async def replica(self, role: Role = Role.ALL, **settings: object) -> AsyncIterator[Replica]:
-        """The program at work, as `bot.service.serve` starts and ends it; without signals, which are the process's.
-        Nothing of it may die meanwhile."""
-        asked = load_settings(**{**self.settings, **settings})
-        failures: list[str] = []
-        async with AsyncExitStack() as stack:
-            house = await stack.enter_async_context(open_house(asked))
-            platforms = await stack.enter_async_context(
-                open_platforms(asked, house, role, lambda: failures.append("Slack refused us"))
-            )
-            checks = {"store": Check(house.redis.ping)}
-            checks |= {platform.name: platform.check for platform in platforms if platform.check is not None}
-            routes = [route for platform in platforms for route in platform.routes]
-            port = await stack.enter_async_context(serve_health("127.0.0.1", 0, checks, routes))
-            if role is not Role.LISTENER:
-                house.model.begin()
-                sinks = {platform.name: platform.sink for platform in platforms}
-                histories = {platform.name: platform.history for platform in platforms if platform.history is not None}
-                worker = build_worker(house, sinks, asked.drain_seconds, histories=histories)
-                await stack.enter_async_context(working(worker, lambda: failures.append("the worker died")))
-            for platform in platforms:
-                if platform.listening is not None:
-                    await stack.enter_async_context(platform.listening())
-            yield Replica(f"http://127.0.0.1:{port}")
-        assert not failures
+    def replica(self, role: Role = Role.ALL, **settings: object) -> AbstractAsyncContextManager[str]:
+        """One process's worth of the program, within this one; gives its address, for Slack without Socket Mode."""
+        return replica({**self.settings, **settings}, role)
 
     # What there is to see
 

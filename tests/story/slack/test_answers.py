@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.slack.commands import ANSWER_COMES
+from adapters.slack.commands import ANSWER_COMES, ANSWER_COMES_DIRECTLY, ANSWER_COMES_SOMEWHERE
 from adapters.slack.interactions import ASK_SHORTCUT
 from conversation import guide, notices
 from tests.servers.behaviour import Behaviour
-from tests.servers.slack import ALICE, BOB, GENERAL, OTHER_BOT, PRIVATE, RANDOM, SlackServer, dm_of
+from tests.servers.slack import ALICE, BOB, ELSEWHERE, GENERAL, OTHER_BOT, PRIVATE, RANDOM, SlackServer, dm_of
 from tests.story.slack.conftest import AGAIN, AT_ONCE, FEEDBACK, QUESTION, STOP, Office, actions
 from tests.waiting import until
 
@@ -222,6 +222,25 @@ async def test_a_command_opens_a_thread_of_its_own(
     assert office.thread(root.ts)[-1].body == office.expected_now()
     assert len(office.thread(root.ts)) == 2
     assert asked in office.last_prompt()
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+async def test_a_command_says_where_its_answer_comes(office: Office, slack: SlackServer, is_private: bool) -> None:
+    """Where we are not, that is in direct messages; where nobody can tell, it says both."""
+    office.model.behaviour = AT_ONCE
+    channel = PRIVATE if is_private else ELSEWHERE
+    async with office.replica():
+        if is_private:
+            assert (await slack.command("/corral", QUESTION, channel=channel)).reply["text"] == ANSWER_COMES
+            await office.settled()
+            await slack.leave(channel)
+        delivery = await slack.command("/corral", "why?", channel=channel)
+        assert delivery.reply["text"] == ANSWER_COMES_DIRECTLY
+        await office.settled()
+        assert [one.channel for one in slack.bot_messages(dm_of(ALICE))] == [dm_of(ALICE)] * 2
+        slack.fail("conversations.history", status=503)
+        assert (await slack.command("/corral", "why?")).reply["text"] == ANSWER_COMES_SOMEWHERE
+        await office.settled()
 
 
 async def test_help_is_at_hand_in_threads_and_behind_the_command(office: Office, slack: SlackServer) -> None:

@@ -64,8 +64,8 @@ FORGERIES: dict[str, Callable[[str, str], dict[str, str]]] = {
 async def test_only_slack_itself_is_heard(office: Office, slack: SlackServer) -> None:
     """Every request that is not signed as Slack signs is refused with 401, and nothing comes of it."""
     office.model.behaviour = AT_ONCE
-    async with office.replica() as replica, aiohttp.ClientSession() as session:
-        url = f"{replica.url}/slack/events"
+    async with office.replica() as address, aiohttp.ClientSession() as session:
+        url = f"{address}/slack/events"
         slack.deliver_to(url)
         ts = await slack.mention(QUESTION)
         await office.settled()
@@ -87,11 +87,11 @@ async def test_what_was_not_stored_is_brought_again(office: Office, slack: Slack
     """While nobody listens Slack gets no 200; its next attempt is answered, once."""
     office.model.behaviour = AT_ONCE
     async with office.replica() as gone:
-        slack.deliver_to(f"{gone.url}/slack/events")
+        slack.deliver_to(f"{gone}/slack/events")
     ts = await slack.mention(QUESTION)
     await until("nobody is there", lambda: any(one.reason == "connection_failed" for one in slack.events))
-    async with office.replica() as replica:
-        slack.deliver_to(f"{replica.url}/slack/events")
+    async with office.replica() as address:
+        slack.deliver_to(f"{address}/slack/events")
         await office.settled()
     assert office.answer(ts).body == office.expected()
     assert all(len(one.sent) > 1 for one in slack.events if one.event.get("ts") == ts)
