@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from conversation import guide, notices, offers
 from conversation.above import is_read_above
@@ -31,6 +32,22 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, reporte
         await delivery.close(Ending.REMOVED, "")
         await threads.purge_message(job.conversation_id, message.target)
         return Settlement(Ending.REMOVED)
+    if message.command is Command.SHOW:
+        return await _show(message.target, turns, delivery)
+    return await _edited(job, turns, threads, delivery)
+
+
+async def _aside(job: Job, delivery: Delivery, reporter: Reporter) -> Settlement:
+    message = job.messages[0]
+    if message.command is Command.HELP:
+        return await _say(delivery, guide.HELP, guide.examples())
+    if message.command is Command.STATUS:
+        return await _say(delivery, await reporter.report(message.address, message.author_id))
+    return await _say(delivery, "\n".join(filter(None, (message.text, message.remarks))))
+
+
+async def _edited(job: Job, turns: Sequence[Turn], threads: ThreadStore, delivery: Delivery) -> Settlement:
+    message = job.messages[0]
     turn = next((turn for turn in turns if message.target in turn.message_ids), None)
     if turn is None or turn.edited_at > message.edited_at or turn.text.strip() == message.text.strip():
         return Settlement(Ending.REMOVED)
@@ -40,13 +57,18 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, reporte
     return await _say(delivery, notices.YOU_EDITED, offers.answer_again(turn.exchange))
 
 
-async def _aside(job: Job, delivery: Delivery, reporter: Reporter) -> Settlement:
-    message = job.messages[0]
-    if message.command is Command.HELP:
-        return await _say(delivery, guide.HELP, guide.examples())
-    if message.command is Command.STATUS:
-        return await _say(delivery, await reporter.report(message.address, message.author_id))
-    return await _say(delivery, message.text)
+async def _show(exchange: str, turns: Sequence[Turn], delivery: Delivery) -> Settlement:
+    """From now on these messages are the ones that show the answer."""
+    answer = next((turn for turn in turns if turn.exchange == exchange and turn.role is Role.ASSISTANT), None)
+    if answer is None:
+        return Settlement(Ending.REMOVED)  # forgotten meanwhile
+    ending = answer.ending or Ending.COMPLETE
+    delivery.repeat(answer.text)
+    await delivery.close(ending, notices.of_ending(ending), offers.after(ending, exchange, has_text=True))
+    if delivery.barred is not None:
+        return Settlement(ending)
+    shown = replace(answer, message_ids=delivery.message_ids, last_start=delivery.last_start)
+    return Settlement(ending, turns=(shown,))
 
 
 async def _say(delivery: Delivery, text: str, offered: tuple[Offer, ...] = ()) -> Settlement:

@@ -52,5 +52,5 @@ class Intake:
         length = max(len(message.text), len(message.code))
         if length > self.max_input_chars:
             raise MessageTooLong(user_notice=notices.too_long(length, self.max_input_chars))
-        name, code = storable(message.author_name), storable(message.code)
-        return replace(message, text=storable(message.text), author_name=name, code=code)
+        name, code, remarks = (storable(one) for one in (message.author_name, message.code, message.remarks))
+        return replace(message, text=storable(message.text), author_name=name, code=code, remarks=remarks)

@@ -134,7 +134,10 @@ class Manager:
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status, control)
         if claim.job.is_errand:
-            return await run_errand(claim.job, self._threads, delivery, self._reporter)
+            settlement = await run_errand(claim.job, self._threads, delivery, self._reporter)
+            if claim.job.messages[0].command is Command.SHOW:
+                await _tell_if_barred(sink, delivery, claim.job)
+            return settlement
         status.say(notices.THINKING)
         try:
             try:
@@ -166,8 +169,7 @@ class Manager:
             return control.reason
         if not await _end(status, control):
             return control.reason or StopReason.DRAIN
-        if delivery.barred is not None and isinstance(sink, TellsPrivately):
-            await sink.tell(answering.claim.job, notices.could_not_show(delivery.barred.user_notice))
+        await _tell_if_barred(sink, delivery, answering.claim.job)
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
 
     async def _is_first(self, answering: _Answering) -> bool:
@@ -359,6 +361,12 @@ _CAME_TO_NOTHING = frozenset({Ending.FAILED, Ending.STOPPED, Ending.CUT})
 _NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
 
 
+async def _tell_if_barred(sink: ReplySink, delivery: Delivery, job: Job) -> None:
+    """Who asked hears why nothing stands where it belongs."""
+    if delivery.barred is not None and isinstance(sink, TellsPrivately):
+        await sink.tell(job, notices.could_not_show(delivery.barred.user_notice))
+
+
 async def _end(status: StatusLine, control: Control) -> bool:
     """Take the status away, unless the job goes to another worker meanwhile."""
     return await status.end(lambda: control.reason in {StopReason.LOST, StopReason.DRAIN})
@@ -471,7 +479,8 @@ class _Answering:
             return self.claim.checkpoint.notice
         if self._asks_first:
             return notices.asked_long_ago(time.time() - self.claim.job.messages[-1].sent_at)
-        said = [notices.of_ending(ending), self.about_above]
+        remarks = (message.remarks for message in self.claim.job.messages)
+        said = [notices.of_ending(ending), self.about_above, *remarks]
         if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
             said.append(notices.NOTHING_SAID)
         if self._asked and self._asked.earlier_dropped:
@@ -487,7 +496,10 @@ class _Answering:
         exchange = self.question.exchange or self.claim.job.id
         if self._asks_first:
             return offers.answer_now(exchange)
-        return offers.after(ending, exchange, has_text=bool(self.draft.visible)) if self.storable else ()
+        if not self.storable:
+            return ()
+        is_private = self.claim.job.messages[0].private
+        return offers.after(ending, exchange, has_text=bool(self.draft.visible), private=is_private)
 
     def failure(self, error: ModelError | PromptError) -> str:
         """The same when there is no answer because of this error."""

@@ -62,6 +62,7 @@ class Command(StrEnum):
     TELL = "tell"  # show `text`, a sentence of ours, as the answer
     HELP = "help"  # say what can be done
     STATUS = "status"  # say which model answers, how busy it is, and what is set
+    SHOW = "show"  # show the answer of the exchange `target` once more, in a place of its own
 
     @property
     def is_errand(self) -> bool:
@@ -96,6 +97,8 @@ class Action(StrEnum):
     GOOD = "good"
     BAD = "bad"
     TRY = "try"  # ask an example
+    SHARE = "share"  # show a private answer to everybody
+    THREAD = "thread"  # go on with a private conversation where everybody reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,8 @@ class InboundMessage:
     above: tuple[str, ...] = ()  # where people's earlier messages stand that belong to it, in the platform's terms
     dedupe_keys: tuple[str, ...] = ()  # other names that the platform may deliver the same message under
     reply_to: Mapping[str, str] = field(default_factory=dict)  # what the platform's ReplySink needs to answer
+    private: bool = False  # its author alone sees the answer
+    remarks: str = ""  # what the person is told of it below the answer: which files were not read, say
 
     @property
     def key(self) -> str:

@@ -27,6 +27,7 @@ BACK = "I answer here without being mentioned again."
 FORGOTTEN = "This thread is no longer in my memory."
 NOTHING_RUNS = "There is no answer being written here."
 ALREADY_ASKED = "That was asked already."
+ALREADY_SHOWN = "That was done already."
 NO_SUCH_ANSWER = "I do not remember this answer any more."
 NO_SUCH_EXAMPLE = "I do not know this example any more."
 THANKS = "Thank you, I keep that with the answer."
@@ -47,6 +48,8 @@ LABELS = {
     Action.STOP: "Stop",
     Action.CONTINUE: "Continue",
     Action.AGAIN: "Regenerate",
+    Action.SHARE: "Share in channel",
+    Action.THREAD: "Continue in thread",
     Action.GOOD: "Good answer",
     Action.BAD: "Bad answer",
 }

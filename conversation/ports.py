@@ -375,6 +375,14 @@ class FillsUp(Protocol):
 
 
 @runtime_checkable
+class ShowsWhole(Protocol):
+    """A sink some of whose messages cannot be changed once they are sent."""
+
+    def is_shown_whole(self, job: Job) -> bool:
+        """Whether nothing of this job's answer is to be written before its end."""
+
+
+@runtime_checkable
 class OpensPlaces(Protocol):
     """A sink that has to make the place where an answer goes: a thread under a message, say."""
 

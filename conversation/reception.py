@@ -15,7 +15,7 @@ from conversation import notices
 from conversation.errors import MessageTooLong
 from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
-from conversation.model import Action, Command, Ending, InboundMessage, ThreadId, Turn
+from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 
 Result = TypeVar("Result")
@@ -27,6 +27,7 @@ _HELP = frozenset({"help", "help!", "?"})
 _FORGET = frozenset({"forget", "forget this", "forget everything"})
 _STATUS = frozenset({"status"})
 _SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _STATUS | _FORGET
+_PUBLISHING = frozenset({Action.SHARE, Action.THREAD})
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
@@ -112,6 +113,7 @@ class Press:
     at: float  # seconds since 1970
     message_id: str  # of the message with the button
     reply_to: dict[str, str] = field(default_factory=dict)
+    private: bool = False  # the person alone sees that message, and what comes of the press
 
 
 class Reception:
@@ -243,7 +245,28 @@ class Reception:
             opinion = _OPINIONS[press.action]
             kept = await self._feedback.rate(conversation_id, press.target, press.person.id, opinion)
             return notices.THANKS if kept else notices.NO_SUCH_ANSWER
-        return await self._ask_again(press, conversation_id)
+        act = self._publish if press.action in _PUBLISHING else self._ask_again
+        return await act(press, conversation_id)
+
+    async def _publish(self, press: Press, conversation_id: str) -> str:
+        """Show a private answer to everybody; the platform's `reply_to` says where and how."""
+        turns = [turn for turn in await self._transcript.turns(conversation_id) if turn.exchange == press.target]
+        asked = next((turn for turn in turns if turn.role is Role.USER), None)
+        if asked is None or not any(turn.role is Role.ASSISTANT for turn in turns):
+            return notices.NO_SUCH_ANSWER
+        message = InboundMessage(
+            address=press.person.address,
+            # Once, however often it is pressed.
+            message_id=f"{press.target}/{press.action}",
+            author_id=press.person.id,
+            author_name=press.person_name,
+            text=asked.text,
+            sent_at=press.at,
+            command=Command.SHOW,
+            target=press.target,
+            reply_to=press.reply_to,
+        )
+        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_SHOWN
 
     async def _try(self, press: Press) -> str:
         """Ask an example, as if its person had written it."""
@@ -292,6 +315,7 @@ class Reception:
                 target=press.target,
                 shown_in=(press.message_id,) if command is Command.AGAIN else (),
                 reply_to=press.reply_to,
+                private=press.private,
             )
         )
         return "" if accepted.is_new else notices.ALREADY_ASKED
