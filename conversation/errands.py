@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from conversation import guide, notices, offers
 from conversation.above import is_read_above
 from conversation.delivery import Delivery
 from conversation.model import Command, Ending, Job, Offer, Role, Settlement, Turn
 from conversation.ports import ThreadStore
+from conversation.publishing import show
 from conversation.report import Reporter
 
 
@@ -25,6 +25,8 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, reporte
         await threads.forget(job.conversation_id)
         # Without words nobody asked for it: the place is gone.
         return await _say(delivery, notices.FORGOTTEN) if message.text else Settlement(Ending.REMOVED)
+    if message.command is Command.SHOW:
+        return await show(job, threads, delivery)
     turns = await threads.turns(job.conversation_id)
     if message.command is Command.REMOVE:
         # The messages first: once the turns are gone, nobody knows which they were.
@@ -32,8 +34,6 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, reporte
         await delivery.close(Ending.REMOVED, "")
         await threads.purge_message(job.conversation_id, message.target)
         return Settlement(Ending.REMOVED)
-    if message.command is Command.SHOW:
-        return await _show(message.target, turns, delivery)
     return await _edited(job, turns, threads, delivery)
 
 
@@ -55,20 +55,6 @@ async def _edited(job: Job, turns: Sequence[Turn], threads: ThreadStore, deliver
     if is_read_above(turn.exchange):
         return Settlement(Ending.REMOVED)  # people's own conversation: they need no remark of ours
     return await _say(delivery, notices.YOU_EDITED, offers.answer_again(turn.exchange))
-
-
-async def _show(exchange: str, turns: Sequence[Turn], delivery: Delivery) -> Settlement:
-    """From now on these messages are the ones that show the answer."""
-    answer = next((turn for turn in turns if turn.exchange == exchange and turn.role is Role.ASSISTANT), None)
-    if answer is None:
-        return Settlement(Ending.REMOVED)  # forgotten meanwhile
-    ending = answer.ending or Ending.COMPLETE
-    delivery.repeat(answer.text)
-    await delivery.close(ending, notices.of_ending(ending), offers.after(ending, exchange, has_text=True))
-    if delivery.barred is not None:
-        return Settlement(ending)
-    shown = replace(answer, message_ids=delivery.message_ids, last_start=delivery.last_start)
-    return Settlement(ending, turns=(shown,))
 
 
 async def _say(delivery: Delivery, text: str, offered: tuple[Offer, ...] = ()) -> Settlement:

@@ -17,6 +17,7 @@ from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
 from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
+from conversation.publishing import of_elsewhere
 
 Result = TypeVar("Result")
 
@@ -27,7 +28,7 @@ _HELP = frozenset({"help", "help!", "?"})
 _FORGET = frozenset({"forget", "forget this", "forget everything"})
 _STATUS = frozenset({"status"})
 _SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _STATUS | _FORGET
-_PUBLISHING = frozenset({Action.SHARE, Action.THREAD})
+_SHOWING = frozenset({Action.REVEAL, Action.SHARE, Action.THREAD})
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
@@ -114,6 +115,8 @@ class Press:
     message_id: str  # of the message with the button
     reply_to: dict[str, str] = field(default_factory=dict)
     private: bool = False  # the person alone sees that message, and what comes of the press
+    # Where it is shown to everybody, when nothing else of what was said privately may be known there.
+    shown_at: ThreadId | None = None
 
 
 class Reception:
@@ -245,26 +248,28 @@ class Reception:
             opinion = _OPINIONS[press.action]
             kept = await self._feedback.rate(conversation_id, press.target, press.person.id, opinion)
             return notices.THANKS if kept else notices.NO_SUCH_ANSWER
-        act = self._publish if press.action in _PUBLISHING else self._ask_again
+        act = self._show_again if press.action in _SHOWING else self._ask_again
         return await act(press, conversation_id)
 
-    async def _publish(self, press: Press, conversation_id: str) -> str:
-        """Show a private answer to everybody; the platform's `reply_to` says where and how."""
+    async def _show_again(self, press: Press, conversation_id: str) -> str:
+        """Show a private answer to everybody, or once more; the platform's `reply_to` says where and how."""
         turns = [turn for turn in await self._transcript.turns(conversation_id) if turn.exchange == press.target]
         asked = next((turn for turn in turns if turn.role is Role.USER), None)
         if asked is None or not any(turn.role is Role.ASSISTANT for turn in turns):
             return notices.NO_SUCH_ANSWER
         message = InboundMessage(
-            address=press.person.address,
-            # Once, however often it is pressed.
-            message_id=f"{press.target}/{press.action}",
+            address=press.shown_at or press.person.address,
+            # To everybody once, however often it is pressed.
+            message_id=press.id if press.action is Action.REVEAL else f"{press.target}/{press.action}",
             author_id=press.person.id,
             author_name=press.person_name,
             text=asked.text,
             sent_at=press.at,
             command=Command.SHOW,
-            target=press.target,
+            skill=asked.skill,
+            target=press.target if press.shown_at is None else of_elsewhere(press.target, conversation_id),
             reply_to=press.reply_to,
+            private=press.action is Action.REVEAL,
         )
         return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_SHOWN
 
@@ -286,6 +291,7 @@ class Reception:
             language=question.language,
             code=question.code,
             reply_to=press.reply_to,
+            private=press.private,
         )
         return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_ASKED
 

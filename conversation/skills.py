@@ -23,6 +23,7 @@ __all__ = [
     "Question",
     "SkillCard",
     "Wish",
+    "as_said",
     "ask_for",
     "card_of",
     "is_in_words",
@@ -195,6 +196,12 @@ def shape_of(skill: Skill, language: str, code: str) -> Shape:
 def one_skill(turns: Sequence[Turn]) -> Turn | None:
     """The turn whose skill a question is about. Of several messages that came together none is alone."""
     return turns[0] if len(turns) == 1 and turns[0].skill is not Skill.ASK else None
+
+
+def as_said(skill: Skill, text: str) -> str:
+    """A question's text as its person gave it, without the instruction that its skill puts before that."""
+    _, _, given = text.partition("\n\n")
+    return f"{skill}: {given}" if skill in SKILLS and given else text
 
 
 def _in_words(card: SkillCard, words: str, language: Language | None, files: Sequence[CodeFile]) -> str:
