@@ -97,6 +97,7 @@ class Action(StrEnum):
     GOOD = "good"
     BAD = "bad"
     TRY = "try"  # ask an example
+    REVEAL = "reveal"  # show a private answer once more, privately
     SHARE = "share"  # show a private answer to everybody
     THREAD = "thread"  # go on with a private conversation where everybody reads
 

@@ -48,6 +48,7 @@ LABELS = {
     Action.STOP: "Stop",
     Action.CONTINUE: "Continue",
     Action.AGAIN: "Regenerate",
+    Action.REVEAL: "Show it",
     Action.SHARE: "Share in channel",
     Action.THREAD: "Continue in thread",
     Action.GOOD: "Good answer",
