@@ -151,6 +151,10 @@ class Reception:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
         return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
 
+    def check(self, message: InboundMessage) -> None:
+        """For a platform that can refuse a question where it is asked. Raises MessageTooLong."""
+        self._intake.check(message)
+
     async def is_known(self, address: ThreadId) -> bool:
         """Whether something was asked there that is remembered."""
         return await self._inbox.conversation(address) is not None
