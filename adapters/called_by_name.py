@@ -31,7 +31,7 @@ _ORDERS = re.compile(r"\s*(?:a|an|the|me|some)\b", re.IGNORECASE)
 
 def question_of(text: str, files: Sequence[CodeFile] = (), *, above: bool = False) -> Question:
     """What a message asks that is said to us: of the skill that its first word names, or in words with its files below.
-    `above`: what it points to may stand before it. Raises PromptError: the skill lacks something, says `user_notice`."""
+    `above`: what it points to may stand before it. Raises PromptError: `user_notice` says what is missing."""
     named = _NAMED.match(text)
     if named is not None:
         skill, rest = Skill(named[1].lower()), text[named.end() :]

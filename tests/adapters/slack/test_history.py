@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.slack import history as history_module
+from adapters.slack.attachments import Attachments
 from adapters.slack.history import SlackHistory
 from adapters.slack.limits import limit_of
 from adapters.slack.people import People
@@ -55,7 +56,8 @@ async def read(at_work: Desk, job: Job, *known: str) -> list[tuple[str, str]]:
 
 async def look(at_work: Desk, job: Job, *known: str) -> tuple[list[tuple[str, str]], str]:
     """The same, and what the person is told of what could not be read."""
-    found = await SlackHistory(at_work.api, Names(at_work.api)).earlier(job, {job.messages[0].message_id, *known})
+    history = SlackHistory(at_work.api, Names(at_work.api), Attachments(at_work.api))
+    found = await history.earlier(job, {job.messages[0].message_id, *known})
     assert all(turn.role is Role.USER and turn.message_ids == (turn.id,) for turn in found.turns)
     return [(turn.author_name, turn.text) for turn in found.turns], found.notice
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from adapters.languages import language_named
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import PROMISE
 from adapters.slack.commands import ANSWER_COMES, HELP
@@ -28,6 +29,7 @@ from conversation.errors import CorralError, StoreUnavailable
 from conversation.intake import Intake
 from conversation.model import Checkpoint, Claim, Command, Ending, Role, Settlement, StopReason, ThreadId, Turn
 from conversation.pacing import Use
+from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Heard, InsidersOnly, Reception
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
@@ -36,6 +38,7 @@ from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.lanes import errands
+from storage.preferences import RedisPreferences
 from storage.rates import RedisRates
 from storage.threads import RedisThreads
 from tests.adapters.slack import odd_payloads
@@ -54,6 +57,7 @@ class Desk:
     threads: RedisThreads
     reception: Reception
     rates: RedisRates
+    preferences: PreferenceDesk
 
     async def claims(self) -> list[Claim]:
         """What a worker is given now."""
@@ -107,7 +111,12 @@ async def desk_of(url: str, *, max_mailbox: int = 100) -> AsyncIterator[Desk]:
     feedback = RedisFeedback(redis, KEYS, threads)
     reception = Reception(inbox, Intake(inbox, 10_000), threads, feedback, InsidersOnly())
     yield Desk(
-        inbox, RedisJobs(redis, KEYS, lanes=["slack", *errands(["slack"])]), threads, reception, RedisRates(redis, KEYS)
+        inbox,
+        RedisJobs(redis, KEYS, lanes=["slack", *errands(["slack"])]),
+        threads,
+        reception,
+        RedisRates(redis, KEYS),
+        PreferenceDesk(RedisPreferences(redis, KEYS), InsidersOnly(), language_named, 1024),
     )
     await fast.aclose()
     await redis.aclose()
@@ -124,7 +133,7 @@ async def listening(tokens: SlackAccess, desk: Desk, **more: Any) -> AsyncIterat
     async with SlackApi(tokens.bot_token, desk.rates, base_url=tokens.api_url) as api:
         people = People(api)
         try:
-            async with SlackListener(tokens, desk.reception, api, people, **more) as listener:
+            async with SlackListener(tokens, desk.reception, api, people, desk.preferences, **more) as listener:
                 yield listener
         finally:
             await people.aclose()
@@ -560,7 +569,7 @@ class TestTheStoreIsDown:
         self, slack: SlackServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Slack is not acknowledged when the store takes longer than Slack waits."""
-        monkeypatch.setattr("adapters.slack.receiving.STORE_SECONDS", 0.2)
+        monkeypatch.setattr("adapters.slack.in_time.STORE_SECONDS", 0.2)
         slack.deliveries.ack_seconds, slack.deliveries.retry_delays = 0.5, (0.0, *[0.3] * 40)
         async with listening(access(slack), desk), AsyncExitStack() as stack:
             hung = asyncio.Event()

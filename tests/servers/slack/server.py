@@ -29,7 +29,8 @@ class SlackServer(People):
 
     `api_url` is what slack_sdk wants as base_url. With `limits` the documented rate limits hold, and `post_burst`
     messages may come at once in a channel. Calls that need a scope which is not among `scopes` are refused, and without
-    `files:read` messages come without their files. Events go over Socket Mode, or as signed requests to `events_url`, which may be set (`deliver_to`) once the bot listens.
+    `files:read` messages come without their files. Events go over Socket Mode, or as signed requests to `events_url`,
+    which may be set (`deliver_to`) once the bot listens.
     People's acts are methods, and so is what breaks: calls (`fail`, `lose_reply`, `hang`, `break_body`) and sockets
     (`disconnect`, `cut`, `freeze`).
     """
@@ -65,7 +66,8 @@ class SlackServer(People):
         self.disconnect, self.cut, self.freeze = self.sockets.disconnect, self.sockets.cut, self.sockets.freeze
         self.api = WebApi(home, self.bot_token, self.app_token, self.faults, self.sockets.ticket)
         self.api.limits = Limits(post_burst) if limits else None
-        self.api.scopes = set(scopes)
+        self.api.scopes = home.scopes = set(scopes)
+        self.response_urls.faults = faults
         self.api.latency = latency
         self.url = ""
         self._runner: web.AppRunner | None = None

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.slack.commands import ANSWER_COMES, ANSWER_COMES_DIRECTLY, ANSWER_COMES_SOMEWHERE
+from adapters.slack.commands import ANSWER_COMES, ANSWER_COMES_DIRECTLY, ANSWER_COMES_SOMEWHERE, HELP
 from adapters.slack.interactions import ASK_SHORTCUT
 from conversation import guide, notices
 from tests.servers.behaviour import Behaviour
@@ -250,7 +250,8 @@ async def test_help_is_at_hand_in_threads_and_behind_the_command(office: Office,
         await office.settled()
         delivery = await slack.command("/corral", "help")
     assert office.answer(ts).shown == guide.HELP
-    assert guide.HELP in delivery.reply["text"]
+    assert delivery.reply["text"] == HELP
+    assert "/corral fix" in HELP
     assert not office.model.requests
 
 
