@@ -33,7 +33,7 @@ from conversation.reception import Reception
 
 log = logging.getLogger(__name__)
 
-OPEN_SECONDS = 2.0  # what is left of a trigger's life once its payload is here
+OPEN_SECONDS = 1.8  # what is left of a trigger's life when its payload is here and something was looked up
 FILE_SECONDS = 1.2
 NOT_OPENED = "Slack did not let me open the form. Please try it again."
 NOT_UNDERSTOOD = "I could not read this form. Please close it, and try it again."

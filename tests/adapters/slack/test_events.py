@@ -353,6 +353,32 @@ class TestChanges:
 
 class TestActs:
     @pytest.mark.parametrize(
+        ("action_id", "value", "action", "reply", "private"),
+        [
+            ("corral:share", "job1 C9 command-1", Action.SHARE, {"command", "shared", "response_url"}, False),
+            ("corral:thread", "job1 C9 command-1", Action.THREAD, {"command", "response_url"}, False),
+            ("corral:reveal", "job1 C9 command-1", Action.REVEAL, {"private", "response_url", "until"}, True),
+            ("corral:again", "job1 C9 view-V1", Action.AGAIN, {"private", "response_url", "until"}, True),
+            ("corral:feedback", "good:job1 C9 view-V1", Action.GOOD, {"private", "response_url", "until"}, True),
+        ],
+    )
+    def test_buttons_of_what_one_person_sees(
+        self, action_id: str, value: str, action: Action, reply: set[str], private: bool
+    ) -> None:
+        """They tell which conversation they are about; what shows it to everybody is no private matter any more."""
+        press = translate(pressed(action_id, value), ME, NAMES)
+        assert isinstance(press, Press)
+        thread = value.rpartition(" ")[2]
+        assert (press.action, press.target, press.private) == (action, "job1", private)
+        assert press.person.address == ThreadId("slack", "T1", "C9", thread)
+        assert press.reply_to.keys() == reply | {"user", "team"}
+
+    @pytest.mark.parametrize("value", ["job1 C9", "job1 C9 a b", "job1 "])
+    def test_a_button_that_names_no_conversation_is_none(self, value: str) -> None:
+        """None of ours says so."""
+        assert translate(pressed("corral:share", value), ME, NAMES) is None
+
+    @pytest.mark.parametrize(
         ("action_id", "value", "action", "target"),
         [
             ("corral:stop", "job1", Action.STOP, "job1"),

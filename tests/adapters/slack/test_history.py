@@ -146,6 +146,21 @@ async def test_a_link_within_the_same_private_channel_is_read(at_work: Desk) -> 
     assert await read(at_work, job) == [("Bob", "among us")]
 
 
+async def test_files_above_are_read_with_their_messages(at_work: Desk) -> None:
+    """The newest five; what is none of text is told."""
+    slack = at_work.slack
+    root = await slack.say("look", files=[("old.py", "o = 0")])
+    await slack.say("", thread_ts=root, user=BOB, files=[("a.py", "a = 1"), ("b.zip", b"PK\x03\x04...")])
+    await slack.say("and", thread_ts=root, files=[("c.sh", "ls"), ("d.sh", "ls"), ("e.sh", "ls")])
+    said, notice = await look(at_work, await asked(at_work, f"thread:{root}", thread_ts=root))
+    assert [text for _, text in said] == [
+        "look",
+        "a.py:\n```python\na = 1\n```",
+        "and\n\nc.sh:\n```bash\nls\n```\n\nd.sh:\n```bash\nls\n```\n\ne.sh:\n```bash\nls\n```",
+    ]
+    assert notice.startswith("b.zip is a ZIP archive")
+
+
 async def test_a_link_that_cannot_be_read_takes_nothing_from_the_others(at_work: Desk) -> None:
     """What can be read is."""
     ts = await at_work.slack.say("here", user=BOB)

@@ -562,8 +562,30 @@ class TestTheStoreIsDown:
             server.stop()
             assert (await slack.command("/corral", "q")).reply["text"] == StoreUnavailable.user_notice
             assert (await slack.shortcut("corral_ask", message_ts=ts)).acked
-            await until("the person is told", lambda: len(slack.ephemerals) == 2)
+            assert (await slack.command("/corral", "explain")).reply["text"] == StoreUnavailable.user_notice
+            assert (await slack.command("/corral", "settings")).reply["text"] == StoreUnavailable.user_notice
+            assert (await slack.shortcut("corral_form", message_ts=ts)).acked
+            await until("the person is told", lambda: len(slack.ephemerals) == 5)
             assert {one.text for one in slack.ephemerals} == {StoreUnavailable.user_notice}
+
+    async def test_a_form_waits_for_the_store(
+        self, slack: SlackServer, redis_server_factory: Callable[..., EmbeddedValkey]
+    ) -> None:
+        """It stays open with all that was entered."""
+        server = redis_server_factory()
+        async with desk_of(server.start()) as desk, listening(access(slack), desk):
+            await slack.command("/corral", "explain")
+            await slack.command("/corral", "settings", user=BOB)
+            server.stop()
+            await slack.submit(code="x = 1")
+            assert slack.modal().errors == {"code": StoreUnavailable.user_notice}
+            await slack.submit(user=BOB, person__language="go")
+            assert slack.modal(BOB).errors == {"person.language": StoreUnavailable.user_notice}
+            server.start()
+            await slack.submit(code="x = 1")
+            assert job_messages(await desk.claim())[0].endswith("```\nx = 1\n```")
+            await slack.submit(user=BOB, person__language="go")
+            assert slack.modal(BOB).said.startswith("Set for you: code in Go.")
 
     async def test_a_store_that_hangs_costs_no_acknowledgement(
         self, slack: SlackServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
