@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,8 +16,6 @@ import aiohttp
 from adapters.attachments import MAX_BYTES, harmless_name, read_file, too_large
 from adapters.discord.events import File
 from adapters.proxies import proxy_for
-from conversation.attached import with_file
-from conversation.model import InboundMessage
 from conversation.skills import CodeFile
 
 log = logging.getLogger(__name__)
@@ -26,9 +24,20 @@ CDN = ("https://cdn.discordapp.com", "https://media.discordapp.net")
 MAX_FILES = 5
 READ_SECONDS = 5.0
 
+# After many files too long a list would be all that is seen below the answer.
+MAX_REMARKS = 5
+
 _TOO_MANY = f"I read {MAX_FILES} files of a message"
 _ELSEWHERE = "it does not come from Discord"
 _NOT_GIVEN = "Discord did not give it to me"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The files that could be read, and sentences about those that could not."""
+
+    files: tuple[CodeFile, ...] = ()
+    remarks: str = ""
 
 
 class Attachments:
@@ -37,18 +46,12 @@ class Attachments:
     def __init__(self, session: aiohttp.ClientSession, *, origins: Collection[str] = CDN) -> None:
         self._session, self._origins = session, frozenset(origins)
 
-    async def read_into(self, message: InboundMessage, files: Sequence[File]) -> InboundMessage:
-        """The message with its files below its text, each in a fence; or with a line that says why one was not read."""
-        read = await asyncio.gather(*(self._read(file) for file in files[:MAX_FILES]))
-        text, notes = message.text, []
-        for found in (*read, *(_not_read(file, _TOO_MANY) for file in files[MAX_FILES:])):
-            if isinstance(found, CodeFile):
-                tag = found.language.tag if found.language else ""
-                text = with_file(text, found.name, found.text, tag).strip()
-            else:
-                notes.append(f"[{found}]")
-        # After many files too long a list would be all that is left of the message.
-        return replace(message, text="\n\n".join(part for part in (text, "\n".join(notes[:10])) if part))
+    async def read(self, files: Sequence[File]) -> Read:
+        """What is in them."""
+        found = await asyncio.gather(*(self._read(file) for file in files[:MAX_FILES]))
+        found += [_not_read(file, _TOO_MANY) for file in files[MAX_FILES:]]
+        remarks = [one for one in found if isinstance(one, str)]
+        return Read(tuple(one for one in found if isinstance(one, CodeFile)), "\n".join(remarks[:MAX_REMARKS]))
 
     async def _read(self, file: File) -> CodeFile | str:
         """What is in it, or a sentence: why that is not known."""

@@ -10,8 +10,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.attachments import MAX_BYTES
-from adapters.discord.attachments import CDN, MAX_FILES, Attachments
+from adapters.discord.attachments import CDN, MAX_FILES, MAX_REMARKS, Attachments, Read
 from adapters.discord.events import File
+from adapters.discord.wishing import heard
 from conversation.model import InboundMessage, ThreadId
 
 QUESTION = InboundMessage(ThreadId("discord", "1", "2", "3"), "3", "4", "Ada", "why?", 0.0)
@@ -66,8 +67,9 @@ def file(cdn: TestServer, name: str, *, size: int = 10, content_type: str = "tex
 async def test_text_is_read_into_the_question(cdn: TestServer, attachments: Attachments) -> None:
     """Fenced so that nothing in it ends the fence; of a type that Discord does not know, too."""
     files = [file(cdn, "a.py", content_type=""), file(cdn, "bom.txt"), file(cdn, "fence.md")]
-    read = await attachments.read_into(QUESTION, files)
-    assert read.text == (
+    read = await attachments.read(files)
+    assert read.remarks == ""
+    assert heard(QUESTION, read.files, by_name=False).text == (
         "why?\n\na.py:\n```python\nprint(1)\n```\n\nbom.txt:\n```\nhello\n```\n\n"
         "fence.md:\n````markdown\n```\nx\n```\n````"
     )
@@ -84,20 +86,20 @@ async def test_text_is_read_into_the_question(cdn: TestServer, attachments: Atta
     ],
 )
 async def test_what_cannot_be_read_is_told(cdn: TestServer, attachments: Attachments, name: str, why: str) -> None:
-    """In a line of the question, and nothing is followed elsewhere."""
-    read = await attachments.read_into(QUESTION, [file(cdn, name)])
-    assert read.text.startswith(f"why?\n\n[{name} {why}")
+    """In a sentence for the person, and nothing is followed elsewhere."""
+    read = await attachments.read([file(cdn, name)])
+    assert read.files == ()
+    assert read.remarks.startswith(f"{name} {why}")
     assert "a.py" not in cdn.app[ASKED]
 
 
 async def test_what_is_inside_counts(cdn: TestServer, attachments: Attachments) -> None:
     """Not what Discord takes a file for by its name: TypeScript for a video, and code in old encodings is read too."""
     files = [file(cdn, "a.ts", content_type="video/mp2t"), file(cdn, "code.zip"), file(cdn, "latin.txt")]
-    read = await attachments.read_into(QUESTION, files)
-    assert read.text.count("```typescript\nlet a") == 1
-    assert read.text.count("print(1)") == 1
-    assert "café" in read.text
-    assert "[" not in read.text
+    read = await attachments.read(files)
+    assert [one.text for one in read.files] == ["let a: string\n", "print(1)\n", "café"]
+    assert [one.language.tag if one.language else "" for one in read.files] == ["typescript", "", ""]
+    assert read.remarks == ""
 
 
 async def test_what_is_too_large_or_from_elsewhere_is_not_asked_for(cdn: TestServer, attachments: Attachments) -> None:
@@ -107,38 +109,41 @@ async def test_what_is_too_large_or_from_elsewhere_is_not_asked_for(cdn: TestSer
         File("b{0}.py", "http://169.254.169.254/latest", 10, "text/plain"),
         File("c.py", f"{cdn.make_url('/')}".replace("http://", "http://cdn.discordapp.com@"), 10, "text/plain"),
     ]
-    read = await attachments.read_into(QUESTION, files)
-    assert read.text.splitlines()[2:] == [
-        "[a.py is larger than 64 KiB. Send the part of it that matters.]",
-        "[b{0}.py was not read: it does not come from Discord.]",
-        "[c.py was not read: it does not come from Discord.]",
+    read = await attachments.read(files)
+    assert read.remarks.splitlines() == [
+        "a.py is larger than 64 KiB. Send the part of it that matters.",
+        "b{0}.py was not read: it does not come from Discord.",
+        "c.py was not read: it does not come from Discord.",
     ]
     assert cdn.app[ASKED] == []
 
 
 async def test_an_address_that_is_none_costs_no_question(attachments: Attachments) -> None:
     """It is read without that file."""
-    read = await attachments.read_into(QUESTION, [File("d.py", "https://[::1", 10, "text/plain")])
-    assert read.text == "why?\n\n[d.py was not read: it does not come from Discord.]"
+    read = await attachments.read([File("d.py", "https://[::1", 10, "text/plain")])
+    assert read == Read(remarks="d.py was not read: it does not come from Discord.")
 
 
 async def test_the_largest_is_read(cdn: TestServer, attachments: Attachments) -> None:
     """64 KiB."""
-    read = await attachments.read_into(QUESTION, [file(cdn, "full.txt", size=MAX_BYTES)])
-    assert read.text.count("x") == MAX_BYTES + 1  # and the name's own
+    read = await attachments.read([file(cdn, "full.txt", size=MAX_BYTES)])
+    assert [len(one.text) for one in read.files] == [MAX_BYTES]
 
 
 async def test_a_few_are_read(cdn: TestServer, attachments: Attachments) -> None:
-    """Of many the first five."""
-    read = await attachments.read_into(QUESTION, [file(cdn, "a.py")] * (MAX_FILES + 2))
-    assert read.text.count("print(1)") == MAX_FILES
-    assert read.text.count("was not read: I read 5 files of a message.") == 2
+    """Of many the first five; of the others so many sentences as leave room for the answer."""
+    read = await attachments.read([file(cdn, "a.py")] * (MAX_FILES + 2))
+    assert len(read.files) == MAX_FILES
+    assert read.remarks.count("was not read: I read 5 files of a message.") == 2
+    many = await attachments.read([file(cdn, "a.py")] * (MAX_FILES + 50))
+    assert len(many.remarks.splitlines()) == MAX_REMARKS
 
 
 async def test_a_question_can_be_a_file_alone(cdn: TestServer, attachments: Attachments) -> None:
     """Discord makes one of a long paste."""
     question = InboundMessage(QUESTION.address, "3", "4", "Ada", "", 0.0)
-    assert (await attachments.read_into(question, [file(cdn, "a.py")])).text == "a.py:\n```python\nprint(1)\n```"
+    read = await attachments.read([file(cdn, "a.py")])
+    assert heard(question, read.files, by_name=False).text == "a.py:\n```python\nprint(1)\n```"
 
 
 def test_only_discords_own_hosts_are_trusted() -> None:

@@ -230,8 +230,10 @@ class TestHearing:
         """Of a message that concerns us; and what is not read is told."""
         await discord.mention("why?", attachments=[("a.py", "print(1)"), ("cat.png", b"\x89PNG\r\n\x1a\n")])
         await discord.say("look", attachments=[("b.py", "print(2)")])
-        (text,) = await asked(discord, desk)
-        assert text.startswith("why?\n\na.py:\n```python\nprint(1)\n```\n\n[cat.png is a picture, and I read only text")
+        await desk.seen(discord)
+        (message,) = await desk.asked()
+        assert message.text == "why?\n\na.py:\n```python\nprint(1)\n```"
+        assert message.remarks.startswith("cat.png is a picture, and I read only text")
 
     async def test_half_a_character_costs_no_connection(self, discord: DiscordServer, desk: Desk) -> None:
         """Half of a surrogate pair is replaced; the session stays, and what came beside it is heard."""

@@ -43,6 +43,8 @@ SLOWLY = Behaviour(token_delay=0.1)
 
 STOP, CONTINUE, AGAIN, GOOD, BAD = "stop", "continue", "again", "good", "bad"
 WHOLE = [AGAIN, GOOD, BAD]  # what can be pressed below an answer that came to its end
+SHARE, THREAD = "share", "thread"
+WHOLE_PRIVATELY = [AGAIN, SHARE, THREAD, GOOD, BAD]
 _DEFAULTS = DiscordListener.__init__.__kwdefaults__ or {}
 
 
