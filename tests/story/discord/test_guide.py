@@ -65,3 +65,21 @@ async def test_status_is_told_where_it_is_asked(office: Office, discord: Discord
     assert lines[0].startswith("The model is ")
     assert lines[-2:] == ["Set for this channel: nothing.", "Set for you: nothing."]
     assert len(office.model.requests) == 1
+
+
+async def test_an_example_of_the_help_command_is_answered_below_it(office: Office, discord: DiscordServer) -> None:
+    """To who called it alone, and the help stays there; nobody else sees any of it."""
+    office.model.behaviour = AT_ONCE
+    async with office.replica():
+        await until("the commands are registered", lambda: bool(discord.commands))
+        called = await discord.command("help")
+        (helped,) = discord.ephemerals
+        said = helped.shown
+        button = next(one for one in helped.buttons if one.custom_id.split(":")[2] == "fix")
+        await discord.press(helped.id, button.custom_id)
+        await until("it is answered", lambda: len(office.model.requests) == 1)
+        await office.settled()
+    assert (called.original, helped.shown) == (helped.id, said)
+    (_, answer) = discord.ephemerals
+    assert (answer.body, answer.ephemeral_for) == (office.expected_now(), helped.ephemeral_for)
+    assert discord.bot_messages() == []
