@@ -29,7 +29,8 @@ class SlackServer(People):
 
     `api_url` is what slack_sdk wants as base_url. With `limits` the documented rate limits hold, and `post_burst`
     messages may come at once in a channel. Calls that need a scope which is not among `scopes` are refused, and without
-    `files:read` messages come without their files. Events go over Socket Mode, or as signed requests to `events_url`, which may be set (`deliver_to`) once the bot listens.
+    `files:read` messages come without their files. Events go over Socket Mode, or as signed requests to `events_url`,
+    which may be set (`deliver_to`) once the bot listens.
     People's acts are methods, and so is what breaks: calls (`fail`, `lose_reply`, `hang`, `break_body`) and sockets
     (`disconnect`, `cut`, `freeze`).
     """
