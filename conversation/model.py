@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote, unquote
+
+_SAFE = ".-_@"
+_PLAIN = re.compile(rf"[A-Za-z0-9{re.escape(_SAFE)}]*")  # nearly every id there is; quoting takes ten times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,8 @@ class ThreadId:
     thread: str
 
     def __str__(self) -> str:
-        return ":".join(quote(part, safe=".-_@") for part in (self.platform, self.tenant, self.channel, self.thread))
+        parts = (self.platform, self.tenant, self.channel, self.thread)
+        return ":".join(part if _PLAIN.fullmatch(part) else quote(part, safe=_SAFE) for part in parts)
 
     @classmethod
     def parse(cls, text: str) -> ThreadId:

@@ -251,7 +251,7 @@ local function find(messages, name)
   for _, at in ipairs(messages) do
     local message = cjson.decode(at[2])
     if message.key == name then return at[1], at[2] end
-    for _, other in ipairs(message.dedupe_keys) do
+    for _, other in ipairs(message.dedupe_keys or {}) do
       if other == name then return at[1], at[2] end
     end
   end
