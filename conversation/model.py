@@ -28,7 +28,7 @@ class ThreadId:
     @classmethod
     def parse(cls, text: str) -> ThreadId:
         """Read the text form; ValueError when it has not four parts."""
-        parts = [unquote(part) for part in text.split(":")]
+        parts = [unquote(part) if "%" in part else part for part in text.split(":")]
         if len(parts) != 4:
             raise ValueError(f"a thread id has four parts between colons, this has {len(parts)}: {text!r}")
         return cls(*parts)

@@ -23,7 +23,7 @@ AT_ONCE = 8
 # While the server works on what one brought, the other takes what has been called since: neither side waits for the
 # other.
 LINES = 2
-# What brought replies just now is still connected.
+# What brought replies just now is still connected; for one that is not, the call is repeated.
 SURE_SECONDS = 0.5
 
 
@@ -128,7 +128,8 @@ class _Line:
                 async with asyncio.timeout(self._seconds):
                     # Connects, when the server has closed it meanwhile: a client that repeats nothing would only fail.
                     # It reads to find that out, which takes as long as a small script.
-                    if not connection.is_connected or time.monotonic() - self._used > SURE_SECONDS:
+                    is_sure = connection.is_connected and time.monotonic() - self._used < SURE_SECONDS
+                    if not (is_sure and connection.retry.get_retries()):
                         await self._pool.ensure_connection(connection)
                     await connection.send_packed_command(b"".join(commands))
                     for _ in commands:
