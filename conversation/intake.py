@@ -51,4 +51,5 @@ class Intake:
         # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
         if len(message.text) > self.max_input_chars:
             raise MessageTooLong(user_notice=notices.too_long(len(message.text), self.max_input_chars))
-        return replace(message, text=storable(message.text), author_name=storable(message.author_name))
+        name, remarks = storable(message.author_name), storable(message.remarks)
+        return replace(message, text=storable(message.text), author_name=name, remarks=remarks)

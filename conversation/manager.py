@@ -391,7 +391,8 @@ class _Answering:
             return self.claim.checkpoint.notice
         if self._asks_first:
             return notices.asked_long_ago(time.time() - self.claim.job.messages[-1].sent_at)
-        said = [notices.of_ending(ending), self.about_above]
+        remarks = (message.remarks for message in self.claim.job.messages)
+        said = [notices.of_ending(ending), self.about_above, *remarks]
         if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
             said.append(notices.NOTHING_SAID)
         if self._fitted and self._fitted.earlier_dropped:

@@ -150,6 +150,7 @@ class InboundMessage:
     command: Command = Command.ASK
     target: str = ""  # what a command is about: an exchange, or the id of a message
     shown_in: tuple[str, ...] = ()  # our messages whose place the answer may take
+    remarks: str = ""  # what the person is told of it below the answer: which files were not read, say
     above: tuple[str, ...] = ()  # where people's earlier messages stand that belong to it, in the platform's terms
     dedupe_keys: tuple[str, ...] = ()  # other names that the platform may deliver the same message under
     reply_to: Mapping[str, str] = field(default_factory=dict)  # what the platform's ReplySink needs to answer

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 CDN = ("https://cdn.discordapp.com", "https://media.discordapp.net")
 MAX_FILES, MAX_BYTES = 5, 64 * 1024
+MAX_TOLD = 3  # sentences below an answer
 READ_SECONDS = 5.0
 
 # What is surely no text. The rest is tried: many kinds of code have a type that Discord does not know.
@@ -44,17 +45,20 @@ class Attachments:
         self._session, self._origins = session, frozenset(origins)
 
     async def read_into(self, message: InboundMessage, files: Sequence[File]) -> InboundMessage:
-        """The message with its files below its text, each in a fence; or with a line that says why one was not read."""
+        """The message with its files below its text, each in a fence; or with a line that says why one was not read,
+        for the model and for the person."""
         read = await asyncio.gather(*(self._read(file) for file in files[:MAX_FILES]))
-        text, notes = message.text, []
+        text, notes, told = message.text, [], []
         for file, (content, why) in zip(files, [*read, *[("", _TOO_MANY)] * (len(files) - len(read))], strict=True):
             name = file.name.replace("\n", " ")
             if why:
                 notes.append(f"[{name}: not read, because {why}]")
+                told.append(f"I did not read `{name.replace('`', '')[:60]}`: {why}.")
             else:
                 text = with_file(text, name, content).strip()
         # After many files too long a list would be all that is left of the message.
-        return replace(message, text="\n\n".join(part for part in (text, "\n".join(notes[:10])) if part))
+        text = "\n\n".join(part for part in (text, "\n".join(notes[:10])) if part)
+        return replace(message, text=text, remarks="\n".join(told[:MAX_TOLD]))
 
     async def _read(self, file: File) -> tuple[str, str]:
         """(text, "") or ("", why not)."""

@@ -82,6 +82,7 @@ async def test_what_cannot_be_read_is_told(cdn: TestServer, attachments: Attachm
     """In a line of the question, and nothing is followed elsewhere."""
     read = await attachments.read_into(QUESTION, [file(cdn, name)])
     assert read.text == f"why?\n\n[{name}: not read, because {why}]"
+    assert read.remarks == f"I did not read `{name}`: {why}."
     assert "a.py" not in cdn.app[ASKED]
 
 
