@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import machine, plots
@@ -42,6 +44,7 @@ BENCHMARKS = {
 LONG = {"slack_limits": 300}
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PAGE = DOCS / "benchmarks.md"
 
 
 def main() -> int:
@@ -49,17 +52,22 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     arguments.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its plots")
     arguments.add_argument("--long", action="store_true", help="the sustained run of Slack for 5 minutes, not for 2")
+    arguments.add_argument("--only", choices=BENCHMARKS, help="measure this one, and renew its section of the page")
     given = arguments.parse_args()
     write: bool = given.write
     described, started = machine.describe(), time.monotonic()
     sections = []
     for name, seconds in BENCHMARKS.items():
+        if given.only not in {None, name}:
+            continue
         size = LONG.get(name, 0) if given.long else 0
         section = _measured(name, seconds + size, size)
         if section is None:
             return 2
         sections.append(section)
-    if write:
+    if write and given.only:
+        _renew(sections[0])
+    elif write:
         _write(sections, described, time.monotonic() - started)
     return 0 if all(section.met for section in sections) else 1
 
@@ -90,11 +98,21 @@ def _write(sections: Sequence[Section], described: str, seconds: float) -> None:
         "reference of the same run: the ratios count, the absolute numbers are this machine's. Each section's command "
         f"measures it alone. This run took {seconds / 60:.0f} minutes.\n\n{described}"
     ]
-    for section in sections:
-        images = [plots.draw(plot, DOCS) for plot in section.plots]
-        pictures = "".join(f"\n![{' and '.join(_titles(path, section))}]({path.name})\n" for path in images)
-        parts.append(markdown(section) + pictures)
-    (DOCS / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+    parts += [_with_pictures(section) for section in sections]
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _renew(section: Section) -> None:
+    """Put the section in the place of the page's one of the same title."""
+    head, *parts = PAGE.read_text(encoding="utf-8").split("\n## ")
+    new = _with_pictures(replace(section, notes=(*section.notes, f"Measured again alone, {datetime.now(UTC).date()}.")))
+    parts = [new.removeprefix("## ") if part.startswith(f"{section.title}\n") else part for part in parts]
+    PAGE.write_text("\n## ".join([head, *parts]), encoding="utf-8")
+
+
+def _with_pictures(section: Section) -> str:
+    images = [plots.draw(plot, DOCS) for plot in section.plots]
+    return markdown(section) + "".join(f"\n![{' and '.join(_titles(path, section))}]({path.name})\n" for path in images)
 
 
 def _titles(path: Path, section: Section) -> list[str]:

@@ -21,8 +21,8 @@ from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.records import dump_message
 
-ROUNDS = 5
-SECONDS = 2.0
+ROUNDS = 11
+SECONDS = 1.5
 IN_FLIGHT = 16
 THREADS = 64
 BAR = 0.7

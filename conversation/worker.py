@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 # Renewing four times per lease outlives three lost renewals.
 RENEWALS_PER_LEASE = 4
 STORE_RETRY_SECONDS = 0.25
-# A worker claims so many jobs more than the model has slots free: who waits is told the place by the worker that has
-# the question, and the line has one order for all workers.
-CLAIMS_AHEAD = 64
+# A worker claims so many jobs more than the model has slots free: enough that no slot waits for a claim, and few enough
+# that the rest stays in the queue's own order, where other workers find it.
+CLAIMS_AHEAD = 8
 # Slots that other processes give back are not heard of here.
 LOOK_FOR_ROOM_SECONDS = 0.5
 # After the drain every answer only has to store its draft.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
@@ -65,18 +63,21 @@ def open_redis(url: str, *, fast: bool = False) -> Redis:
     return Redis.from_pool(pool)
 
 
-@contextmanager
-def store_errors() -> Iterator[None]:
+class store_errors:  # noqa: N801  # used like a function; a generator would take three times as long
     """Around commands: raises StoreUnavailable when the store is away, too slow, loading, full or read-only. Other
     errors are mistakes of ours and pass as they are."""
-    try:
-        yield
-    except (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, OSError) as exc:
-        raise StoreUnavailable(f"the store does not answer: {exc or type(exc).__name__}") from exc
-    except ResponseError as exc:
-        if str(exc).startswith(_PASSING_ANSWERS):
-            raise StoreUnavailable(f"the store cannot write: {exc}") from exc
-        raise
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, _AWAY):
+            raise StoreUnavailable(f"the store does not answer: {error or type(error).__name__}") from error
+        if isinstance(error, ResponseError) and str(error).startswith(_PASSING_ANSWERS):
+            raise StoreUnavailable(f"the store cannot write: {error}") from error
+
+
+_AWAY = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, OSError)
 
 
 def load_script(redis: Redis, *names: str) -> AsyncScript:

@@ -26,22 +26,23 @@ from conversation.model import (
 # Not `asdict`: it copies all that is inside, a millisecond for a long answer's ids at every checkpoint; orjson writes
 # dataclasses itself.
 
-
-_TURN = tuple(field.name for field in fields(Turn) if field.name != "seq")
-_MESSAGE = tuple(field.name for field in fields(InboundMessage))
+# What is as it is by default is left out: most of a message's fields are, and every byte is written to disk.
+_TURN = tuple((field.name, field.default) for field in fields(Turn) if field.name != "seq")
+_MESSAGE = tuple((field.name, field.default) for field in fields(InboundMessage))
 
 
 def dump_turn(turn: Turn) -> bytes:
     """A turn without its place, which the store gives."""
-    return orjson.dumps({name: getattr(turn, name) for name in _TURN})
+    return orjson.dumps({name: value for name, default in _TURN if (value := getattr(turn, name)) != default})
 
 
 def load_turn(data: bytes, seq: int) -> Turn:
     record: dict[str, Any] = orjson.loads(data)
     record["role"] = Role(record["role"])
-    record["ending"] = Ending(record["ending"]) if record["ending"] else None
+    if record.get("ending"):
+        record["ending"] = Ending(record["ending"])
+    record["message_ids"] = tuple(record.get("message_ids", ()))
     record["skill"] = Skill(record.get("skill", Skill.ASK))
-    record["message_ids"] = tuple(record["message_ids"])
     if record.get("provenance"):
         record["provenance"] = Provenance(**record["provenance"])
     return Turn(**record, seq=seq)
@@ -60,8 +61,8 @@ def load_preferences(data: bytes) -> Preferences:
 
 
 def message_record(message: InboundMessage) -> dict[str, Any]:
-    """The fields of a message with `address` as text, and its `key`."""
-    record = {name: getattr(message, name) for name in _MESSAGE}
+    """The fields of a message that say something, with `address` as text, and its `key`."""
+    record = {name: value for name, default in _MESSAGE if (value := getattr(message, name)) != default}
     record["address"], record["key"] = str(message.address), message.key
     return record
 
@@ -74,7 +75,7 @@ def load_message(data: bytes) -> InboundMessage:
     record: dict[str, Any] = orjson.loads(data)
     del record["key"]
     record["address"] = ThreadId.parse(record["address"])
-    record["command"] = Command(record["command"])
+    record["command"] = Command(record.get("command", Command.ASK))
     record["skill"] = Skill(record.get("skill", Skill.ASK))
     for name in ("dedupe_keys", "shown_in", "above"):
         record[name] = tuple(record.get(name, ()))

@@ -65,9 +65,8 @@ if waiting == 0 then
   announce(conversation, lane, author)
   -- Only what this made: `announce` has seen to the rest.
   if backlog == 0 then redis.call('EXPIRE', base .. ':backlog', QUEUE_SECONDS) end
-  for _, made in ipairs({name, mailbox, key('lease', conversation)}) do
-    redis.call('EXPIRE', made, QUEUE_SECONDS)
-  end
+  redis.call('EXPIRE', name, QUEUE_SECONDS)
+  redis.call('EXPIRE', mailbox, QUEUE_SECONDS)
 else
   touch(conversation)
 end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
@@ -22,6 +23,8 @@ AT_ONCE = 8
 # While the server works on what one brought, the other takes what has been called since: neither side waits for the
 # other.
 LINES = 2
+# What brought replies just now is still connected; for one that is not, the call is repeated.
+SURE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class _Line:
         self._pool = pool
         self._connection: AbstractConnection | None = None
         self._seconds: float | None = None  # the connection's own time limit
+        self._used = 0.0  # when it last brought replies, on the monotonic clock
 
     async def exchange(self, commands: Sequence[bytes]) -> list[object]:
         """One reply for each command, in their order; a ResponseError where the server refused."""
@@ -123,7 +127,10 @@ class _Line:
             try:
                 async with asyncio.timeout(self._seconds):
                     # Connects, when the server has closed it meanwhile: a client that repeats nothing would only fail.
-                    await self._pool.ensure_connection(connection)
+                    # It reads to find that out, which takes as long as a small script.
+                    is_sure = connection.is_connected and time.monotonic() - self._used < SURE_SECONDS
+                    if not (is_sure and connection.retry.get_retries()):
+                        await self._pool.ensure_connection(connection)
                     await connection.send_packed_command(b"".join(commands))
                     for _ in commands:
                         try:
@@ -132,6 +139,7 @@ class _Line:
                             replies.append(refusal)
             except TimeoutError as error:
                 raise RedisTimeoutError(f"no reply within {self._seconds} seconds") from error
+            self._used = time.monotonic()
             return replies
 
         async def start_anew(_: Exception) -> None:

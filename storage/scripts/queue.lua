@@ -96,7 +96,9 @@ local function member(person, conversation) return person .. '\0' .. conversatio
 local function enter(conversation, lane, person)
   local ready, unslotted = key('ready', lane), base .. ':unslotted'
   local entry = redis.call('XADD', ready, '*', 'conversation', conversation)
-  redis.call('HSET', key('lease', conversation), 'lane', lane, 'entry', entry, 'person', person)
+  local fields = redis.call('HSET', key('lease', conversation), 'lane', lane, 'entry', entry, 'person', person)
+  -- An old lease keeps its own time: every renewal prolongs it.
+  if fields > 0 then redis.call('EXPIRE', key('lease', conversation), QUEUE_SECONDS) end
   -- With the empty member it is never empty, and so keeps its lifetime when the last conversation leaves it.
   local made = redis.call('ZADD', unslotted, 0, '', 0, member(person, conversation)) == 2
   -- Whatever prolongs a ready stream prolongs the other two, so one question is enough for all.
@@ -251,7 +253,7 @@ local function find(messages, name)
   for _, at in ipairs(messages) do
     local message = cjson.decode(at[2])
     if message.key == name then return at[1], at[2] end
-    for _, other in ipairs(message.dedupe_keys) do
+    for _, other in ipairs(message.dedupe_keys or {}) do
       if other == name then return at[1], at[2] end
     end
   end

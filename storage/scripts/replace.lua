@@ -10,7 +10,7 @@ if not field then return 'unknown' end
 
 local before, after = cjson.decode(old), cjson.decode(json)
 if before.command ~= after.command then return 'unknown' end -- a sentence of ours does not become a question
-if (before.edited_at or 0) > after.edited_at then json = old end -- an edit that comes again after the next one
+if (before.edited_at or 0) > (after.edited_at or 0) then json = old end -- an edit that comes again after the next one
 
 local stop = fields.stop
 if old ~= json and stop ~= 'removed' then

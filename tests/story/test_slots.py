@@ -90,16 +90,18 @@ async def test_who_waits_is_told_the_place_as_it_changes(town: Town, busy: async
     assert town.platform.said["second"][-2] == notices.THINKING
 
 
-async def test_everybody_who_waits_is_told_the_place(town: Town, busy: asyncio.Event) -> None:
-    """Of thirty questions two run, and the other twenty-eight stand in line."""
+async def test_a_worker_claims_eight_more_than_the_model_has_free(town: Town, busy: asyncio.Event) -> None:
+    """Of thirty questions two run and eight wait at the worker; the others stay in the queue for other workers."""
     async with town.worker(concurrency=64) as worker:
         for n in range(30):
             await town.ask(f"q{n}", thread=str(n), author=f"p{n}")
-        await until("the last is told its place", lambda: place(28) in town.platform.statuses)
-        assert worker.running == 30
-        assert town.model.open_streams == 2
+        await until("both slots are taken", lambda: town.model.open_streams == 2)
+        await until("the eighth is told its place", lambda: place(8) in town.platform.statuses)
+        claimed = await town.redis.xpending(town.keys.ready("memory"), GROUP)
+        assert claimed["pending"] == worker.running == 10
         busy.set()
         await until("everything is settled", lambda: _empty(town))
+    assert place(9) not in town.platform.statuses
     assert len(town.platform.texts) == 30
 
 

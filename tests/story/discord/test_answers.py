@@ -249,6 +249,15 @@ async def test_help_and_forget_are_at_hand(office: Office, discord: DiscordServe
     assert QUESTION not in office.last_prompt()
 
 
+async def test_who_attached_what_is_no_text_is_told_below_the_answer(office: Office, discord: DiscordServer) -> None:
+    """The question is answered, and its person knows what was not read."""
+    async with office.replica():
+        asked = await discord.mention("what is this?", attachments=[("shot.png", b"\x89PNG\x00\x00")])
+        await office.answered(asked)
+    told = "shot.png is not a text file, and I read only text and code. Attach it as plain text, or paste what I am to read."
+    assert told in office.thread(asked)[-1].content
+
+
 async def test_text_and_code_that_is_attached_belongs_to_the_question(office: Office, discord: DiscordServer) -> None:
     """Also alone, as Discord makes a file of a long paste; fenced, with its name."""
     office.model.behaviour = AT_ONCE
