@@ -7,6 +7,8 @@ import io
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -15,7 +17,9 @@ from bot.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from bot.logs import configure_logs
 from bot.roles import Role
 from bot.settings import Settings, SettingsError, load_settings
-from conversation.errors import CorralError
+from conversation.errors import CorralError, PromptError
+from conversation.model import Skill
+from conversation.skills import SKILLS, SkillCard
 
 Result = TypeVar("Result")
 
@@ -71,6 +75,71 @@ def ask(question: Annotated[str, typer.Argument(help="What to ask; what is piped
     # Read before anything waits for signals: Ctrl-C ends a read from a pipe that stays open.
     file = "" if sys.stdin.isatty() else sys.stdin.read(settings.max_input_chars + 1)
     _run(talk(settings, question, file))
+
+
+Words = Annotated[list[str] | None, typer.Argument(help="What is to be done, or the code itself.")]
+Files = Annotated[
+    list[Path] | None, typer.Option("--file", "-f", help="A file of code, `-` for stdin; may be given several times.")
+]
+LanguageName = Annotated[str, typer.Option("--language", "-l", help="The code's language, such as python or c++.")]
+
+
+def _add_skill(card: SkillCard) -> None:
+    """A verb for a skill. Without --file, what is piped in is the code."""
+
+    @app.command(card.skill.value, help=f"{card.summary}. Code may be piped in.")
+    def verb(words: Words = None, file: Files = None, language: LanguageName = "") -> None:
+        _do(card.skill, words, file, language)
+
+
+@app.command("fill")
+def fill(
+    words: Words = None,
+    file: Files = None,
+    language: LanguageName = "",
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Fill this file's <FILL_ME>; what it was stays as FILE.bak.")
+    ] = None,
+) -> None:
+    """Fill the place that is marked <FILL_ME> in code. Code may be piped in."""
+    _do(Skill.FILL, words, file, language, write)
+
+
+for _card in SKILLS.values():
+    if _card.skill is not Skill.FILL:
+        _add_skill(_card)
+
+
+def _do(
+    skill: Skill, words: list[str] | None, paths: list[Path] | None, language: str, write: Path | None = None
+) -> None:
+    from adapters.languages import language_named
+    from adapters.terminal.given import STDIN, read_files
+    from adapters.terminal.writing_back import Original
+    from adapters.wishes import parsed_wish
+    from bot.talk import do
+
+    settings = _settings(logs_in_file=True)
+    known = language_named(language)
+    if language and known is None:
+        _fail(
+            f"--language: I know no language called {language}. Some that I know: python, c++, ts, go, sql.", EXIT_USAGE
+        )
+    if write is not None and (words or paths):
+        _fail("--write: the file is all that is filled; leave the words and --file out.", EXIT_USAGE)
+    paths = [write] if write is not None else paths or []
+    if not paths and not sys.stdin.isatty():
+        paths = [STDIN]
+    try:
+        # Read before anything waits for signals: Ctrl-C ends a read from a pipe that stays open.
+        original = Original.read(write, settings.max_input_chars) if write is not None else None
+        files = read_files(paths, sys.stdin.buffer, settings.max_input_chars)
+    except PromptError as error:
+        _fail(error.user_notice, EXIT_USAGE)
+    except CorralError as error:
+        _fail(error.user_notice, EXIT_FAILED)
+    wish = parsed_wish(skill, " ".join(words or ()), files)
+    _run(do(settings, replace(wish, language=known or wish.language), original))
 
 
 @app.command()

@@ -51,6 +51,7 @@ async def open_discord(
             house.reception,
             RedisGateways(house.redis, house.keys),
             api,
+            house.preference_desk,
             on_refused=lambda _: on_refused(),
             origins=(elsewhere,) if elsewhere else CDN,
         )

@@ -12,10 +12,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.settings import ModelApi, Settings
-from conversation.errors import CorralError, ModelError, ModelRefused, ModelUnavailable
+from conversation.errors import CorralError, ModelError, ModelRefused, ModelUnavailable, UnsupportedModel
 from conversation.language_model import LanguageModel
 from conversation.ports import ChatTemplate, ModelCard, Tokenizer
-from conversation.prompts import Llama2Template, PromptFormat, canonical_difference, canonical_text, template_for
+from conversation.prompts import (
+    Llama2Template,
+    PromptFormat,
+    canonical_difference,
+    canonical_text,
+    check_infills,
+    template_for,
+)
 
 if TYPE_CHECKING:
     from inference.tgi import TgiClient
@@ -56,10 +63,11 @@ async def compare_with_reference(client: TgiClient, model_id: str) -> None:
 
 
 class ConfiguredModel:
-    """ModelSource of the settings. `begin` starts loading; whoever needs the model waits for that."""
+    """ModelSource of the settings. `begin` starts loading; whoever needs the model waits for that. One for `infilling`
+    need not chat, but must have been trained to fill holes."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, *, infilling: bool = False) -> None:
+        self._settings, self._infilling = settings, infilling
         self._opening: asyncio.Task[LanguageModel] | None = None
         self._resources = AsyncExitStack()
 
@@ -100,6 +108,13 @@ class ConfiguredModel:
         await before.aclose()  # what an earlier try that failed had opened
         model = await build()
         settings = self._settings
+        try:
+            check_infills(model.card.model_id)
+        except UnsupportedModel:
+            if self._infilling:
+                raise
+        else:
+            model = replace(model, fills=True)
         if model.card.context_tokens <= settings.max_new_tokens * 2:
             raise ModelRefused(
                 f"the window of {model.card.model_id} is {model.card.context_tokens} tokens, too small for replies of "
@@ -148,7 +163,7 @@ class ConfiguredModel:
         template: ChatTemplate | None = None
         if (await generator.served()).dialect is Dialect.LLAMA_CPP:
             tokenizer = tokenizer or ServerTokenizer(server, TokenizeApi.LLAMA_CPP, f"llamacpp:{card.model_id}")
-            if template_for(card.model_id) is None:
+            if not self._infilling and template_for(card.model_id) is None:
                 template = JinjaTemplate.from_props(await server.get_json("/props"), card.model_id)
         template = template or await self._template(card)
         form = PromptFormat(template, tokenizer, form="ids" if tokenizer else "text", server_adds_bos=True)
@@ -164,7 +179,7 @@ class ConfiguredModel:
     async def _template(self, card: ModelCard) -> ChatTemplate:
         from inference.pretrained import load_template
 
-        known = template_for(card.model_id)
+        known = Llama2Template() if self._infilling else template_for(card.model_id)
         return known or await load_template(self._settings.model_tokenizer or card.model_id, card.model_id)
 
     async def _tokenizer(self) -> FileTokenizer | None:

@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         ge=1,
         le=4096,
     )
+    infill_model_url: str | None = _setting(
+        None, "a second server, for `fill`, when the model cannot fill holes", "http://localhost:8081"
+    )
+    infill_model_id: str | None = _setting(
+        None, "its model's name; absent: what the server says", "codellama/CodeLlama-13b-hf"
+    )
     max_new_tokens: int = _setting(1024, "the longest reply, in tokens", "1024", ge=16, le=32_768)
     max_input_chars: int = _setting(100_000, "longer messages are refused", "100000", ge=100, le=2_000_000)
     system_prompt: str = _setting(DEFAULT_SYSTEM_PROMPT, "what every thread begins with", "Answer in TypeScript.")
@@ -121,13 +127,13 @@ class Settings(BaseSettings):
     def _split_ids(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("model_url", "slack_api_url", "discord_api_url")
+    @field_validator("model_url", "infill_model_url", "slack_api_url", "discord_api_url")
     @classmethod
     def _is_http(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None and not _is_address(value, "http", "https"):
             raise ValueError("it must be an address that begins with http:// or https://")
         api = info.data.get("model_api")
-        if value is None and api in {ModelApi.TGI, ModelApi.COMPLETIONS}:
+        if info.field_name == "model_url" and value is None and api in {ModelApi.TGI, ModelApi.COMPLETIONS}:
             raise ValueError(f"it is missing, and MODEL_API={api} needs it")
         return value
 
@@ -166,6 +172,15 @@ class Settings(BaseSettings):
     def api(self) -> ModelApi:
         """MODEL_API, or what its absence means."""
         return self.model_api or (ModelApi.TGI if self.model_url else ModelApi.EMBEDDED)
+
+    def of_infilling(self) -> Settings | None:
+        """The settings of the second model; None without one. It is asked through the same API, and counts for
+        itself."""
+        if self.infill_model_url is None:
+            return None
+        api = ModelApi.COMPLETIONS if self.api is ModelApi.COMPLETIONS else ModelApi.TGI
+        second = {"model_api": api, "model_url": self.infill_model_url, "model_id": self.infill_model_id}
+        return self.model_copy(update={**second, "model_tokenizer": None, "context_tokens": None, "model_slots": None})
 
     @classmethod
     def settings_customise_sources(

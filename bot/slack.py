@@ -9,6 +9,7 @@ from aiohttp import web
 from slack_bolt.app.async_app import AsyncApp
 
 from adapters.slack.api import SlackApi
+from adapters.slack.attachments import Attachments
 from adapters.slack.history import SlackHistory
 from adapters.slack.http_events import PATH, routes
 from adapters.slack.identity import SlackAccess
@@ -67,11 +68,13 @@ async def open_slack(
         people = People(api)
         stack.push_async_callback(people.aclose)
         replies = SlackReplies(api)
-        history = SlackHistory(api, people)
+        history = SlackHistory(api, people, Attachments(api))
         if role is Role.WORKER:
             yield Platform("slack", replies, history)
             return
-        listener = SlackListener(access, house.reception, api, people, on_refused=lambda _: on_refused())
+        listener = SlackListener(
+            access, house.reception, api, people, house.preference_desk, on_refused=lambda _: on_refused()
+        )
         door = _Door(access.signing_secret)
 
         @asynccontextmanager

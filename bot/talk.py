@@ -1,4 +1,4 @@
-"""`python -m bot chat` and `ask`: a terminal, a worker and a store in one process."""
+"""`python -m bot chat`, `ask` and the skills: a terminal, a worker and a store in one process."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from contextlib import asynccontextmanager, suppress
 from rich.console import Console
 
 from adapters.terminal import ask as terminal_ask
+from adapters.terminal.ask import Asked
 from adapters.terminal.chat import Chat
 from adapters.terminal.events import thread_id
 from adapters.terminal.interrupts import Interrupts
 from adapters.terminal.listener import TerminalThread
 from adapters.terminal.prompt import LineSource, PersonAtTerminal, Pipe
 from adapters.terminal.replies import TerminalReplies
-from bot.exits import EXIT_OK, EXIT_USAGE
+from adapters.terminal.writing_back import NotWritten, Original
+from bot.exits import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from bot.settings import ModelApi, Settings
 from bot.wiring import House, build_worker, open_house, working
 from conversation.attached import with_file
-from conversation.errors import StoreUnavailable
+from conversation.errors import PromptError, StoreUnavailable
 from conversation.intake import storable
+from conversation.model import Ending, Skill
+from conversation.skills import Wish, ask_for
 
 _DEMO = (
     "The model here is SmolLM2-135M-Instruct, a small demo: it shows how this works, not how well. For a real one, "
@@ -62,7 +66,35 @@ async def ask(settings: Settings, question: str, file: str) -> int:
         sys.stderr.write('Nothing is asked. Usage: python -m bot ask "how do I ...?"\n')
         return EXIT_USAGE
     async with _thread(settings, f"ask-{uuid.uuid4().hex}") as (_, thread, interrupts):
-        return await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts)
+        return (await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts)).exit_code
+
+
+async def do(settings: Settings, wish: Wish, original: Original | None = None) -> int:
+    """Do what a skill was asked, in a thread of its own, and show it on stdout; filled code is put into `original`."""
+    try:
+        question = ask_for(wish)
+    except PromptError as error:
+        sys.stderr.write(f"{error.user_notice}\nUsage: python -m bot {wish.skill} --help\n")
+        return EXIT_USAGE
+    code_only = wish.skill is Skill.COMPLETE and not sys.stdout.isatty()
+    async with _thread(settings, f"{wish.skill}-{uuid.uuid4().hex}") as (_, thread, interrupts):
+        asked = await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts, code_only=code_only)
+        return asked.exit_code if original is None else await _write_back(original, asked, thread)
+
+
+async def _write_back(original: Original, asked: Asked, thread: TerminalThread) -> int:
+    try:
+        if asked.ending != Ending.COMPLETE:
+            raise NotWritten("the answer is not complete")
+        answer = await thread.answer(asked.job_id)
+        if answer is None or not answer.said.strip():
+            raise NotWritten("there is nothing to fill in")
+        backup = original.write(original.filled(answer.said))
+    except NotWritten as reason:
+        sys.stderr.write(f"{original.shown} is as it was: {reason}.\n")
+        return asked.exit_code or EXIT_FAILED
+    sys.stderr.write(f"{original.shown} is filled; what it was is in {backup}.\n")
+    return EXIT_OK
 
 
 @asynccontextmanager

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from adapters.languages import language_named
 from bot.models import ConfiguredModel
 from bot.settings import Settings
+from conversation import notices
 from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
 from conversation.ports import History, ReplySink, Sampling
+from conversation.preference_desk import PreferenceDesk
 from conversation.reception import InsidersOnly, Reception
+from conversation.report import Reporter
 from conversation.worker import Worker, Workers
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
@@ -26,6 +30,7 @@ from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
 from storage.lanes import errands, questions
+from storage.preferences import RedisPreferences
 from storage.rates import RedisRates
 from storage.schema import check_schema
 from storage.screen import RedisScreen
@@ -49,8 +54,13 @@ class House:
     rates: RedisRates
     inbox: RedisInbox
     threads: RedisThreads
+    slots: RedisSlots
+    preferences: RedisPreferences
+    preference_desk: PreferenceDesk  # where the platforms' forms and commands change them
+    reporter: Reporter  # for a process that answers itself; others ask with Command.STATUS
     screen: RedisScreen
     model: ConfiguredModel
+    infiller: ConfiguredModel | None  # a second model, for `fill`
     keys: Keys
 
 
@@ -61,25 +71,35 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     keys = Keys(content_seconds=settings.content_days * DAY_SECONDS)
     async with _store_url(settings) as url:
         redis, fast = open_redis(url), open_redis(url, fast=True)
-        model = ConfiguredModel(settings)
+        model, second = ConfiguredModel(settings), settings.of_infilling()
+        infiller = ConfiguredModel(second, infilling=True) if second is not None else None
         try:
             await check_schema(redis, keys)
             inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
-            intake = Intake(inbox, settings.max_input_chars)
+            intake, access = Intake(inbox, settings.max_input_chars), InsidersOnly()
+            preferences = RedisPreferences(redis, keys)
+            slots = RedisSlots(redis, keys, lease_seconds=settings.lease_seconds)
             yield House(
                 settings=settings,
                 redis=redis,
                 intake=intake,
-                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), InsidersOnly()),
+                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), access),
                 rates=RedisRates(redis, keys),
                 inbox=inbox,
                 threads=threads,
+                preferences=preferences,
+                preference_desk=PreferenceDesk(preferences, access, language_named, settings.max_new_tokens),
+                reporter=Reporter(model, slots, preferences, settings.max_new_tokens),
+                slots=slots,
                 screen=RedisScreen(redis, keys),
                 model=model,
+                infiller=infiller,
                 keys=keys,
             )
         finally:
             await model.close()
+            if infiller is not None:
+                await infiller.close()
             await fast.aclose()
             await redis.aclose()
 
@@ -121,19 +141,20 @@ def build_worker(
 ) -> Workers:
     """What answers on the platforms that it can write to; a `frank` one tells the people there technical reasons."""
     settings = house.settings
-    slots = RedisSlots(house.redis, house.keys, lease_seconds=settings.lease_seconds)
     manners = Manners(
         system_prompt=settings.system_prompt,
         sampling=Sampling(settings.max_new_tokens, settings.temperature, settings.top_p),
         patience=Patience(settings.model_patience_seconds),
         frank=frank,
+        introduction="" if frank else notices.INTRODUCTION,
     )
 
     def worker(lanes: Sequence[str], concurrency: int) -> Worker:
         queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
+        threads, model, slots, preferences = house.threads, house.model, house.slots, house.preferences
         return Worker(
             queue,
-            Manager(house.threads, queue, house.model, sinks, manners, slots, histories),
+            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,

@@ -55,7 +55,7 @@ async def read_above(
             thread.conversation_id,
             [_kept(turn, f"{exchange}:{turn.id}") for turn in turns],
         )
-        thread = await threads.open(thread.conversation_id, thread.system_prompt)
+        thread = await threads.open(thread.conversation_id, thread.system_prompt, thread.preferences)
     read = sum(turn.exchange.startswith(f"{exchange}:") for turn in thread.turns)
     said = [notices.read_above(read) if read else "", found.notice]
     return Above(thread, "\n".join(sentence for sentence in said if sentence))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import re
 
-def with_file(question: str, name: str, content: str) -> str:
+_BACKTICKS = re.compile("`+")
+
+
+def with_file(question: str, name: str, content: str, language: str = "") -> str:
     """The question with a file below it, fenced so that nothing in the file ends the fence."""
-    longest = max((len(run) for run in _backtick_runs(content)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{question}\n\n{name}:\n{fence}\n{content.rstrip()}\n{fence}"
+    fence = fence_for(content)
+    title = f"{name}:\n" if name else ""
+    return f"{question}\n\n{title}{fence}{language}\n{content.rstrip()}\n{fence}"
 
 
-def _backtick_runs(text: str) -> list[str]:
-    runs, current = [], ""
-    for character in text:
-        if character == "`":
-            current += character
-        elif current:
-            runs.append(current)
-            current = ""
-    return [*runs, current] if current else runs
+def fence_for(content: str) -> str:
+    """Backticks that no line of the content can close."""
+    return "`" * max(3, 1 + max((len(run) for run in _BACKTICKS.findall(content)), default=0))

@@ -28,9 +28,11 @@ from conversation.ports import (
     JobQueue,
     OpensPlaces,
     ReplySink,
+    ShowsWhole,
     TakesFiles,
     Written,
 )
+from conversation.shape import Shape
 from conversation.splitting import Part, long_blocks, split
 
 log = logging.getLogger(__name__)
@@ -121,6 +123,10 @@ class Delivery:
             Segment(f"{self._job.id}:{_OLD_FILE}{index}", 0, SegmentState.CLOSED, message_id, _OLD_FILE)
             for index, message_id in enumerate(files)
         ]
+
+    def repeat(self, text: str) -> None:
+        """Show an answer that there is already: `text` as people see it, whole."""
+        self._draft.text, self._draft.shape, self._draft.ended = text, Shape(), True
 
     def grow(self) -> None:
         """There is more text. Cheap: called for every token."""
@@ -272,6 +278,9 @@ class Delivery:
     async def _write(self, ending: Ending | None = None, notice: str = "") -> int:
         """Bring every message up to date; gives how many the answer has."""
         self._writing = None
+        if ending is None and isinstance(self._sink, ShowsWhole) and self._sink.is_shown_whole(self._job):
+            await self._checkpoint()  # whoever goes on has the text, though nobody sees it yet
+            return 0
         await self._open_place()
         visible = self._draft.visible
         parts = self._parts(visible)

@@ -3,6 +3,7 @@
 CorralError
 ├── Refused                  the message is not accepted; `user_notice` tells the person why
 │   ├── MessageTooLong
+│   ├── NotSettable          a preference that cannot be kept; `sentences` tells why, for each
 │   └── QueueFull            this thread's or the whole queue's bound is reached
 ├── PromptError              the dialog or the model has no valid prompt
 │   ├── InvalidDialog        roles do not alternate, or the last turn is not the user's
@@ -25,6 +26,8 @@ CorralError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CorralError(Exception):
     """`user_notice` is a whole sentence for the person, `retry_after_seconds` a hint from the other side."""
@@ -46,6 +49,14 @@ class Refused(CorralError):
 
 class MessageTooLong(Refused):
     """Longer than MAX_INPUT_CHARS."""
+
+
+class NotSettable(Refused):
+    """Preferences that cannot be kept. `sentences` has the name of each field and why."""
+
+    def __init__(self, sentences: Mapping[str, str]) -> None:
+        super().__init__("; ".join(sentences), user_notice=" ".join(sentences.values()))
+        self.sentences = sentences
 
 
 class QueueFull(Refused):

@@ -10,15 +10,16 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from conversation.asking import Asking
 from conversation.errors import ModelError, ModelOverloaded, ModelRefused, ModelUnavailable, StreamCut
-from conversation.language_model import LanguageModel
-from conversation.model import Checkpoint, Ending, Message
-from conversation.ports import Chunk, FinishReason, Sampling
+from conversation.model import Checkpoint, Ending
+from conversation.ports import Chunk, FinishReason, Sampling, TextGenerator
+from conversation.shape import Shape
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class Draft:
     """An answer while it grows."""
 
     text: str = ""  # raw: exactly the model's pieces
+    shape: Shape = field(default_factory=Shape)
+    ended: bool = False
     token_ids: list[int] = field(default_factory=list)
     tokens_used: int = 0  # of this reply's allowance
     ids_known: bool = True  # every piece of `text` came with its ids
@@ -65,8 +68,8 @@ class Draft:
 
     @property
     def visible(self) -> str:
-        """What people see: models begin with a space that belongs to the template."""
-        return self.text.lstrip()
+        """What people see."""
+        return self.shape.shown(self.text, ended=self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,8 @@ class Patience:
 
 
 async def generate(
-    model: LanguageModel,
-    messages: Sequence[Message],
+    generator: TextGenerator,
+    asking: Asking,
     draft: Draft,
     sampling: Sampling,
     *,
@@ -92,15 +95,15 @@ async def generate(
     ModelUnavailable or ModelOverloaded when patience ends before the first piece, ModelError when the model breaks off
     before it again and again, ModelRefused and PromptError at once. What was shown is never failed: it ends as CUT.
     """
-    sampling = replace(sampling, stop=(*sampling.stop, *model.format.template.stop))
+    sampling = replace(sampling, stop=(*sampling.stop, *asking.stop))
     pauses = Pauses(patience.seconds)
     cuts = barren_cuts = 0
     while (left := sampling.max_new_tokens - draft.tokens_used) > 0:
         used_before = draft.tokens_used
         try:
             # Inside: where the server counts the tokens, building waits for it as streaming does.
-            prompt = await model.format.build(messages, draft.text, draft.ids)
-            async with aclosing(model.generator.stream(prompt, replace(sampling, max_new_tokens=left))) as chunks:
+            prompt = await asking.prompt(draft.text, draft.ids)
+            async with aclosing(generator.stream(prompt, replace(sampling, max_new_tokens=left))) as chunks:
                 async for chunk in chunks:
                     draft.add(chunk)
                     on_piece()

@@ -49,7 +49,8 @@ class Intake:
     def check(self, message: InboundMessage) -> InboundMessage:
         """The message as it can be stored. Raises MessageTooLong."""
         # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
-        if len(message.text) > self.max_input_chars:
-            raise MessageTooLong(user_notice=notices.too_long(len(message.text), self.max_input_chars))
-        name, remarks = storable(message.author_name), storable(message.remarks)
-        return replace(message, text=storable(message.text), author_name=name, remarks=remarks)
+        length = max(len(message.text), len(message.code))
+        if length > self.max_input_chars:
+            raise MessageTooLong(user_notice=notices.too_long(length, self.max_input_chars))
+        name, code, remarks = (storable(one) for one in (message.author_name, message.code, message.remarks))
+        return replace(message, text=storable(message.text), author_name=name, code=code, remarks=remarks)

@@ -17,6 +17,7 @@ class LanguageModel:
     generator: TextGenerator
     format: PromptFormat
     server: str = "model"  # names who makes the answers: equal for two processes only when they ask the same server
+    fills: bool = False  # it was trained to fill a hole in code
 
 
 class ModelSource(Protocol):

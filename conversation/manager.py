@@ -16,11 +16,20 @@ from hashlib import sha256
 
 from conversation import notices, offers
 from conversation.above import read_above
-from conversation.budget import Fitted, Window, fit
+from conversation.asking import Dialog
+from conversation.budget import Window, fit
+from conversation.coding import Asked, ask_code
 from conversation.control import CalledBack, Control
 from conversation.delivery import Bind, Delivery, begun_anew
 from conversation.errands import run_errand
-from conversation.errors import ModelError, ModelUnavailable, PromptError, QuestionGone
+from conversation.errors import (
+    ModelError,
+    ModelUnavailable,
+    PromptError,
+    PromptTooLong,
+    QuestionGone,
+    StoreUnavailable,
+)
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
 from conversation.language_model import LanguageModel, ModelSource
 from conversation.model import (
@@ -30,9 +39,11 @@ from conversation.model import (
     Job,
     Message,
     Offer,
+    Owner,
     Provenance,
     Role,
     Settlement,
+    Skill,
     StopReason,
     Turn,
 )
@@ -40,13 +51,19 @@ from conversation.ports import (
     History,
     JobQueue,
     ModelSlots,
+    PreferenceStore,
     ReplySink,
     Sampling,
     TakesFiles,
     TellsPrivately,
     ThreadStore,
 )
+from conversation.preferences import of_starter, sampling, system_prompt
+from conversation.prompts.models import check_infills
 from conversation.question import Question, place
+from conversation.report import Reporter
+from conversation.shape import Shape
+from conversation.skills import card_of
 from conversation.status import StatusLine
 
 log = logging.getLogger(__name__)
@@ -77,6 +94,7 @@ class Manners:
     frank: bool = False  # people here run the service themselves: they are told the technical reason too
     # A question that is older when its turn comes is answered only when its person still wants that.
     ask_first_after_seconds: float = 2 * 3600.0
+    introduction: str = ""  # stands below the first answer that a person gets
 
 
 class Manager:
@@ -90,11 +108,14 @@ class Manager:
         sinks: Mapping[str, ReplySink],
         manners: Manners,
         slots: ModelSlots,
+        preferences: PreferenceStore,
         histories: Mapping[str, History] | None = None,
+        infiller: ModelSource | None = None,
     ) -> None:
-        self._histories = histories or {}
+        self._histories, self._infiller = histories or {}, infiller
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
-        self._slots = slots
+        self._slots, self._preferences = slots, preferences
+        self._reporter = Reporter(models, slots, preferences, manners.sampling.max_new_tokens)
         self._known: LanguageModel | None = None  # as it was when it last was ready
 
     async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason:
@@ -113,7 +134,10 @@ class Manager:
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status, control)
         if claim.job.is_errand:
-            return await run_errand(claim.job, self._threads, delivery, self._manners.system_prompt)
+            settlement = await run_errand(claim.job, self._threads, delivery, self._reporter)
+            if claim.job.messages[0].command is Command.SHOW:
+                await _tell_if_barred(sink, delivery, claim.job)
+            return settlement
         status.say(notices.THINKING)
         try:
             try:
@@ -134,7 +158,10 @@ class Manager:
                 await delivery.save()
             return outcome
         ending, notice = outcome
+        if await self._is_first(answering):
+            notice = "\n".join(filter(None, (notice, self._manners.introduction)))
         answering.keep_old_answer(ending)
+        answering.draft.ended = True
         await delivery.close(ending, notice, answering.offers(ending))
         if control.asked_for(StopReason.REMOVED) or isinstance(delivery.barred, QuestionGone):
             return await self._take_away(delivery, status, control)
@@ -142,9 +169,25 @@ class Manager:
             return control.reason
         if not await _end(status, control):
             return control.reason or StopReason.DRAIN
-        if delivery.barred is not None and isinstance(sink, TellsPrivately):
-            await sink.tell(answering.claim.job, notices.could_not_show(delivery.barred.user_notice))
+        await _tell_if_barred(sink, delivery, answering.claim.job)
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+
+    async def _is_first(self, answering: _Answering) -> bool:
+        """Whether this is the first answer that its person gets, and does not say so yet."""
+        first = answering.claim.job.messages[0]
+        if (
+            not self._manners.introduction
+            or not answering.draft.visible
+            or answering.claim.checkpoint.ending is not None
+        ):
+            return False
+        try:
+            return await self._preferences.meets(
+                Owner.person_of(first.address, first.author_id), answering.claim.job.id
+            )
+        except StoreUnavailable as error:
+            log.warning("job %s does not introduce us: %s", answering.claim.job.id, error)
+            return False
 
     async def _begin(
         self,
@@ -159,17 +202,22 @@ class Manager:
         """The question in its thread, with what it points to (if it `reads` that); and the draft and the messages to go
         on in."""
         job = claim.job
-        thread = await self._threads.open(job.conversation_id, self._manners.system_prompt)
+        preferences = await of_starter(self._preferences, job)  # pinned, if nobody has begun this thread before
+        thread = await self._threads.open(
+            job.conversation_id, system_prompt(self._manners.system_prompt, preferences), preferences
+        )
         history = self._histories.get(job.lane) if reads else None
         above = await read_above(job, thread, self._threads, history, delivery.save)
         question = place(job, above.thread)
+        draft.shape = question.shape
         if question.continued is not None and not draft.text:
-            delivery.begin_at(len(question.continued.text.lstrip()))
-            draft.text, draft.ids_known = question.continued.text, False
+            draft.text, draft.ids_known = question.continued.said, False
+            delivery.begin_at(len(draft.visible))
         elif question.is_empty:
             draft.text = ""  # the answer that was to go on has been forgotten meanwhile
         if question.continued is not None and (last := self._last_message(job, question.continued)):
-            delivery.follow(last, question.continued.text.lstrip(), question.continued.last_start)
+            before = question.shape.shown(question.continued.said, ended=False)
+            delivery.follow(last, before, question.continued.last_start)
         if job.messages[0].command is Command.AGAIN:
             shown = question.old_answer.message_ids if question.old_answer is not None else ()
             # The offer that was pressed comes last: a longer answer takes its place, a shorter one takes it away.
@@ -224,38 +272,68 @@ class Manager:
             # Not awaited itself: that would take a cancellation of ours for its own.
             await asyncio.wait({showing})
 
-    async def model(self, on_wait: OnWait) -> LanguageModel:
-        """The model. Raises ModelAway when it cannot be reached for a while: another worker may reach it, and this
-        one asks again after a pause."""
+    async def model(self, on_wait: OnWait, skill: Skill) -> LanguageModel:
+        """The model for this skill. Raises ModelAway when it cannot be reached for a while: another worker may reach
+        it, and this one asks again after a pause; UnsupportedModel when there is none that can fill a hole."""
         try:
-            self._known = await patiently(self._models.ready, Patience(MODEL_AWAY_SECONDS), on_wait)
+            self._known = model = await patiently(self._models.ready, Patience(MODEL_AWAY_SECONDS), on_wait)
         except ModelUnavailable as error:
             self._known = None
             raise ModelAway(error) from error
-        return self._known
+        if skill is not Skill.FILL or model.card.is_demo or model.fills:
+            return model
+        if self._infiller is None:
+            check_infills(model.card.model_id)
+        else:
+            try:
+                model = await patiently(self._infiller.ready, Patience(MODEL_AWAY_SECONDS), on_wait)
+            except ModelUnavailable as error:
+                raise ModelAway(error) from error
+        return model
 
     async def free_slots(self) -> int:
         """How many answers the model could begin now; 0 before it was ready once. Raises StoreUnavailable."""
         model = self._known
         return await self._slots.free(model.server, model.card.slots) if model is not None else 0
 
-    async def fitted(self, question: Question, model: LanguageModel, partial: str) -> Fitted:
-        """The thread and the question cut to what the model's window holds beside the reply."""
-        budget = model.card.context_tokens - self._manners.sampling.max_new_tokens - MARGIN_TOKENS
+    async def asked(self, question: Question, model: LanguageModel, said: str) -> Asked:
+        """What to ask: the thread and the question, cut to what the model's window holds beside the reply. A question
+        that works on code itself sees nothing of its thread."""
+        budget = model.card.context_tokens - self.sampling(question).max_new_tokens - MARGIN_TOKENS
         if model.card.prompt_tokens is not None:
             budget = min(budget, model.card.prompt_tokens - MARGIN_TOKENS)
         window = Window(model.card.context_tokens, budget)
         if question.continued is not None:
             # A new reply's allowance, but what was said before takes its place in the window.
-            budget -= await model.format.count(Message(Role.ASSISTANT, partial))
+            budget -= await model.format.count(Message(Role.ASSISTANT, said))
+        turn = question.of_code
+        if turn is not None:
+            in_words = turn.skill is Skill.FILL and not model.fills
+            return await ask_code(turn, model.format, budget, in_words=in_words)
         thread, fingerprint = question.thread, model.format.fingerprint
         counts = await self._threads.counts(thread.conversation_id, fingerprint)
-        fitted = await fit(
-            question.earlier, question.asked, thread.system_prompt, model.format, budget, thread.cut, counts, window
-        )
+        try:
+            fitted = await fit(
+                question.earlier, question.asked, thread.system_prompt, model.format, budget, thread.cut, counts, window
+            )
+        except PromptTooLong as error:
+            if thread.preferences.additions:
+                error.user_notice = notices.ADDITIONS_DO_NOT_FIT
+            raise
         if fitted.new_counts:
             await self._threads.save_counts(thread.conversation_id, fingerprint, fitted.new_counts)
-        return fitted
+        return Asked(
+            Dialog(model.format, fitted.messages, question.shape.opening),
+            fitted.prompt,
+            fitted.question_texts,
+            fitted.cut,
+            fitted.earlier_dropped,
+            fitted.clipped_lines,
+        )
+
+    def sampling(self, question: Question) -> Sampling:
+        """How the model chooses in this question's thread, whatever its skill."""
+        return sampling(self._manners.sampling, question.thread.preferences)
 
     def asks_first(self, lane: str, age_seconds: float) -> bool:
         """Whether a question of this age is answered only when its person still wants that."""
@@ -283,6 +361,12 @@ _CAME_TO_NOTHING = frozenset({Ending.FAILED, Ending.STOPPED, Ending.CUT})
 _NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
 
 
+async def _tell_if_barred(sink: ReplySink, delivery: Delivery, job: Job) -> None:
+    """Who asked hears why nothing stands where it belongs."""
+    if delivery.barred is not None and isinstance(sink, TellsPrivately):
+        await sink.tell(job, notices.could_not_show(delivery.barred.user_notice))
+
+
 async def _end(status: StatusLine, control: Control) -> bool:
     """Take the status away, unless the job goes to another worker meanwhile."""
     return await status.end(lambda: control.reason in {StopReason.LOST, StopReason.DRAIN})
@@ -307,7 +391,7 @@ class _Answering:
         self.status, self.control = status, control
         self.storable = True
         self._asks_first = False
-        self._fitted: Fitted | None = None
+        self._asked: Asked | None = None
         self._model: LanguageModel | None = None
 
     async def run(self) -> Ending:
@@ -321,12 +405,12 @@ class _Answering:
             self._asks_first = True
             return Ending.COMPLETE
         self.status.say(notices.THINKING)
-        self._model = model = await self.manager.model(self.status.waits_for_model)
-        partial = self.question.continued.text if self.question.continued else ""
+        self._model = model = await self.manager.model(self.status.waits_for_model, self.question.skill)
+        said = self.question.continued.said if self.question.continued else ""
         manners = self.manager.manners
         # Waiting here too: where the server counts the tokens, it may have gone since it was first asked.
-        self._fitted = await patiently(
-            lambda: self.manager.fitted(self.question, model, partial), manners.patience, self.status.waits_for_model
+        self._asked = asked = await patiently(
+            lambda: self.manager.asked(self.question, model, said), manners.patience, self.status.waits_for_model
         )
         if stored.ending is not None:
             return stored.ending  # whoever had the job before was about to show just this
@@ -334,10 +418,10 @@ class _Answering:
             self.delivery.grow()  # a message left half-written is brought up to date before the model is back
         async with self._slot(model):
             return await generate(
-                model,
-                self._fitted.messages,
+                model.generator,
+                asked.asking,
                 self.draft,
-                manners.sampling,
+                self._sampling,
                 patience=manners.patience,
                 on_piece=self._grow,
                 on_wait=self.status.waits_for_model,
@@ -365,12 +449,12 @@ class _Answering:
         """An answer that was to be made anew and came to nothing stays what it was."""
         old = self.question.old_answer
         if old is not None and ending in _CAME_TO_NOTHING and not self.draft.visible:
-            self.draft.text = old.text
+            self.draft.text = old.said
 
     @property
     def _is_kept(self) -> bool:
         old = self.question.old_answer
-        return old is not None and self.question.continued is None and self.draft.text == old.text
+        return old is not None and self.question.continued is None and self.draft.text == old.said
 
     def _is_old(self) -> bool:
         """Whether the question waited so long that its person may not want an answer any more."""
@@ -383,7 +467,11 @@ class _Answering:
 
     @property
     def cut(self) -> int:
-        return self._fitted.cut if self._fitted else 0
+        return self._asked.cut if self._asked else 0
+
+    @property
+    def _sampling(self) -> Sampling:
+        return card_of(self.question.skill).sampling(self.manager.sampling(self.question))
 
     def notice(self, ending: Ending) -> str:
         """What the person is told below the answer."""
@@ -395,10 +483,10 @@ class _Answering:
         said = [notices.of_ending(ending), self.about_above, *remarks]
         if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
             said.append(notices.NOTHING_SAID)
-        if self._fitted and self._fitted.earlier_dropped:
+        if self._asked and self._asked.earlier_dropped:
             said.append(notices.EARLIER_DROPPED)
-        if self._fitted and self._fitted.clipped_lines:
-            said.append(notices.clipped(self._fitted.clipped_lines))
+        if self._asked and self._asked.clipped_lines:
+            said.append(notices.clipped(self._asked.clipped_lines))
         return "\n".join(sentence for sentence in said if sentence)
 
     def offers(self, ending: Ending) -> tuple[Offer, ...]:
@@ -408,7 +496,10 @@ class _Answering:
         exchange = self.question.exchange or self.claim.job.id
         if self._asks_first:
             return offers.answer_now(exchange)
-        return offers.after(ending, exchange, has_text=bool(self.draft.visible)) if self.storable else ()
+        if not self.storable:
+            return ()
+        is_private = self.claim.job.messages[0].private
+        return offers.after(ending, exchange, has_text=bool(self.draft.visible), private=is_private)
 
     def failure(self, error: ModelError | PromptError) -> str:
         """The same when there is no answer because of this error."""
@@ -421,18 +512,21 @@ class _Answering:
             return ()
         if self.question.continued is not None:
             shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
-            answer = replace(self.question.continued, text=self.draft.text, ending=ending, message_ids=shown)
+            text, code = self._answer
+            answer = replace(self.question.continued, text=text, code=code, ending=ending, message_ids=shown)
             return (replace(answer, last_start=self.delivery.last_start),)
         asked = self.question.asked
-        texts = self._fitted.question_texts if self._fitted else tuple(turn.text for turn in asked)
+        texts = self._asked.texts if self._asked else tuple(turn.text for turn in asked)
         turns = [replace(turn, text=text) for turn, text in zip(asked, texts, strict=True)]
         if self.draft.visible and asked:
             old = self.question.old_answer
+            text, code = self._answer
             answer = Turn(
                 id=f"{asked[-1].exchange}:answer",
                 exchange=asked[-1].exchange,
                 role=Role.ASSISTANT,
-                text=self.draft.text,
+                text=text,
+                code=code,
                 at=time.time(),
                 message_ids=self.delivery.message_ids,
                 last_start=self.delivery.last_start,
@@ -443,13 +537,19 @@ class _Answering:
         return tuple(turns)
 
     @property
+    def _answer(self) -> tuple[str, str]:
+        """The answer as its turn's `text` and `code`: raw, and where that is not all that people see, both."""
+        draft = self.draft
+        return (draft.text, "") if draft.shape == Shape() else (draft.visible, draft.text)
+
+    @property
     def _provenance(self) -> Provenance | None:
-        if self._fitted is None or self._model is None:
+        if self._asked is None or self._model is None:
             return None
-        sampling = self.manager.manners.sampling
+        sampling = self._sampling
         return Provenance(
             model_id=self._model.card.model_id,
-            prompt_sha256=sha256(self._fitted.prompt.text.encode()).hexdigest(),
+            prompt_sha256=sha256(self._asked.prompt.text.encode()).hexdigest(),
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_new_tokens=sampling.max_new_tokens,

@@ -22,8 +22,7 @@ class ThreadId:
     thread: str
 
     def __str__(self) -> str:
-        parts = (self.platform, self.tenant, self.channel, self.thread)
-        return ":".join(part if _PLAIN.fullmatch(part) else quote(part, safe=_SAFE) for part in parts)
+        return _text_of(self.platform, self.tenant, self.channel, self.thread)
 
     @classmethod
     def parse(cls, text: str) -> ThreadId:
@@ -32,6 +31,10 @@ class ThreadId:
         if len(parts) != 4:
             raise ValueError(f"a thread id has four parts between colons, this has {len(parts)}: {text!r}")
         return cls(*parts)
+
+
+def _text_of(*parts: str) -> str:
+    return ":".join(part if _PLAIN.fullmatch(part) else quote(part, safe=_SAFE) for part in parts)
 
 
 class Role(StrEnum):
@@ -61,11 +64,32 @@ class Command(StrEnum):
     REMOVE = "remove"  # the settled message `target` was deleted: so is what came of it
     FORGET = "forget"  # remove the thread from memory
     TELL = "tell"  # show `text`, a sentence of ours, as the answer
+    HELP = "help"  # say what can be done
+    STATUS = "status"  # say which model answers, how busy it is, and what is set
+    SHOW = "show"  # show the answer of the exchange `target` once more, in a place of its own
 
     @property
     def is_errand(self) -> bool:
         """Whether it needs no model."""
         return self not in {Command.ASK, Command.CONTINUE, Command.AGAIN}
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether only a sentence of ours comes of it, which is no part of the thread where it is said."""
+        return self in {Command.TELL, Command.HELP, Command.STATUS}
+
+
+class Skill(StrEnum):
+    """What a person wants done; `conversation/skills` tells of each how it is asked and shown."""
+
+    ASK = "ask"
+    CODE = "code"  # a snippet
+    COMPLETE = "complete"  # code that ends too early goes on
+    FILL = "fill"  # a hole in code is filled
+    EXPLAIN = "explain"
+    REVIEW = "review"
+    FIX = "fix"
+    TEST = "test"
 
 
 class Action(StrEnum):
@@ -76,15 +100,66 @@ class Action(StrEnum):
     AGAIN = "again"
     GOOD = "good"
     BAD = "bad"
+    TRY = "try"  # ask an example
+    REVEAL = "reveal"  # show a private answer once more, privately
+    SHARE = "share"  # show a private answer to everybody
+    THREAD = "thread"  # go on with a private conversation where everybody reads
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A button. `target` is the id of the exchange that it is about."""
+    """A button. `target` is the id of the exchange that it is about; of an example, the skill."""
 
     action: Action
     label: str
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A programming language: as people write it, and as a code block's tag."""
+
+    name: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a channel or a person has set; None and "": as the service is set."""
+
+    language: Language | None = None  # of code, unless another is asked for
+    additions: str = ""  # to the system prompt
+    temperature: float | None = None  # of answers in words
+    max_new_tokens: int | None = None  # of one reply
+
+
+class OwnerKind(StrEnum):
+    CHANNEL = "channel"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose preferences: a channel's, or a person's in one workspace or server. They do not follow the person into
+    another: what somebody wrote for one company's code is nothing for the next."""
+
+    platform: str
+    tenant: str
+    kind: OwnerKind
+    id: str
+
+    def __str__(self) -> str:
+        return _text_of(self.platform, self.tenant, self.kind, self.id)
+
+    @classmethod
+    def channel_of(cls, address: ThreadId) -> Owner:
+        """The channel where a thread stands."""
+        return cls(address.platform, address.tenant, OwnerKind.CHANNEL, address.channel)
+
+    @classmethod
+    def person_of(cls, address: ThreadId, person_id: str) -> Owner:
+        """A person who writes there."""
+        return cls(address.platform, address.tenant, OwnerKind.PERSON, person_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +197,15 @@ class Turn:
     ending: Ending | None = None  # of an assistant's turn
     provenance: Provenance | None = None  # of an assistant's turn
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
+    skill: Skill = Skill.ASK  # of a person's turn
+    language: str = ""  # the tag of its code block; "" when nobody said it
+    code: str = ""  # what a skill works on as it is, and of its answer what the model said; `text` is for people
     seq: int = 0  # its place in the thread, starts at 1; given by the store
+
+    @property
+    def said(self) -> str:
+        """Of an answer: exactly what the model said."""
+        return self.code or self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +215,7 @@ class Thread:
     conversation_id: str
     turns: tuple[Turn, ...] = ()
     system_prompt: str = ""  # pinned when the thread started, so that its prompts keep their prefix
+    preferences: Preferences = field(default_factory=Preferences)  # pinned with it, and part of it
     cut: int = 0  # turns with a smaller `seq` are no longer seen by the model; only moves forward
     forgotten_at: float = 0.0  # seconds since 1970; what people wrote before is not to be read again
 
@@ -148,12 +232,16 @@ class InboundMessage:
     sent_at: float  # seconds since 1970
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
     command: Command = Command.ASK
+    skill: Skill = Skill.ASK
+    language: str = ""  # `Turn.language`
+    code: str = ""  # `Turn.code`
     target: str = ""  # what a command is about: an exchange, or the id of a message
     shown_in: tuple[str, ...] = ()  # our messages whose place the answer may take
     remarks: str = ""  # what the person is told of it below the answer: which files were not read, say
     above: tuple[str, ...] = ()  # where people's earlier messages stand that belong to it, in the platform's terms
     dedupe_keys: tuple[str, ...] = ()  # other names that the platform may deliver the same message under
     reply_to: Mapping[str, str] = field(default_factory=dict)  # what the platform's ReplySink needs to answer
+    private: bool = False  # its author alone sees the answer
 
     @property
     def key(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation.model import Action, Ending
+from conversation.model import Action, Ending, Skill
 
 EARLIER_DROPPED = "This thread has grown long: its earlier part is no longer seen by the model."
 NOTHING_TO_CONTINUE = "There is no answer here to go on with."
@@ -12,18 +12,32 @@ NOTHING_SAID = "The model had nothing to say here."
 THINKING = "Thinking…"
 SHOWN_PLAINLY = "This could be shown as plain text only."
 
-HELP = (
-    "Mention me with a question and I answer in a thread; in that thread I also answer without a mention. "
-    "There: `stop` ends an answer, `quiet` makes me speak only when mentioned (`back` undoes it), `forget` removes "
-    "the thread from my memory. I am a model that runs here; I can be wrong, and I know English best."
+HOW_TO_ASK = "Mention me with a question and I answer in a thread; in that thread I also answer without a mention."
+WORDS_OF_THREADS = (
+    "Say there: `stop` ends an answer, `quiet` makes me speak only when mentioned (`back` undoes it), `forget` removes "
+    "the thread from my memory, `status` tells how busy I am."
+)
+# Below the first answer that a person gets, under all that is said of that answer: platforms bound a notice's length.
+INTRODUCTION = (
+    "I am an AI model that runs here: I can be wrong, and I know English best. "
+    "How you rate an answer goes to the people who run me."
 )
 QUIET = "I speak here only when I am mentioned now. `back` undoes that."
 BACK = "I answer here without being mentioned again."
 FORGOTTEN = "This thread is no longer in my memory."
 NOTHING_RUNS = "There is no answer being written here."
 ALREADY_ASKED = "That was asked already."
+ALREADY_SHOWN = "That was done already."
 NO_SUCH_ANSWER = "I do not remember this answer any more."
+NO_SUCH_EXAMPLE = "I do not know this example any more."
 THANKS = "Thank you, I keep that with the answer."
+MODEL_LOADING = "The model is starting."
+ADMINS_ONLY = "Only people who manage this channel can change what is set for it. You can change what is set for you."
+FOR_NEW_THREADS = "It holds for new threads; those that have begun stay as they are."
+ADDITIONS_DO_NOT_FIT = (
+    "Your question does not fit this model's window beside what is added to the system prompt. "
+    "Ask for less, or have the settings shortened and begin a new thread."
+)
 ASK_ME = "Ask me something, and I answer here."
 YOU_EDITED = "You edited your question after I had answered it."
 OUTSIDER = "I answer members of this workspace only."
@@ -34,6 +48,9 @@ LABELS = {
     Action.STOP: "Stop",
     Action.CONTINUE: "Continue",
     Action.AGAIN: "Regenerate",
+    Action.REVEAL: "Show it",
+    Action.SHARE: "Share in channel",
+    Action.THREAD: "Continue in thread",
     Action.GOOD: "Good answer",
     Action.BAD: "Bad answer",
 }
@@ -86,3 +103,77 @@ def asked_long_ago(seconds: float) -> str:
 def could_not_show(reason: str) -> str:
     """Told privately when the answer has no place any more."""
     return f"I could not answer your question where you asked it: {reason}"
+
+
+def give_code(skill: Skill) -> str:
+    """A skill that works on code was given none."""
+    return f"Give me the code to {skill}: paste it, attach it as a file, or use the command on a message that has it."
+
+
+def say_what(skill: Skill) -> str:
+    """A skill was not told what to do."""
+    return f"Tell me what the {skill} is to do, like this: `python read a CSV file`."
+
+
+def one_piece_of_code(skill: Skill) -> str:
+    """A skill was given several files."""
+    return f"I can {skill} one piece of code at a time. Please send just that."
+
+
+def mark_the_hole(mark: str) -> str:
+    """Code to be filled has no hole, or several."""
+    return f"Mark the one place that I am to fill with `{mark}`."
+
+
+def no_such_language(typed: str) -> str:
+    """A language that nobody here knows was entered."""
+    return f"I do not know the language {typed[:40]}. Use a name like TypeScript, C++ or py."
+
+
+def additions_too_long(characters: int, limit: int) -> str:
+    """More was to be added to the system prompt than every question can carry."""
+    return f"The addition to the system prompt has {characters:,} characters; I take up to {limit:,}."
+
+
+def no_temperature(most: float) -> str:
+    """The temperature that was entered is none."""
+    return f"The temperature is a number from 0 to {most:g}: 0.2 for code, more for variety."
+
+
+def no_reply_length(least: int, most: int) -> str:
+    """The length of a reply that was entered is none, or more than the service gives."""
+    return f"The length of a reply is a whole number of tokens from {least} to {most}."
+
+
+def model_is(model_id: str, *, is_demo: bool) -> str:
+    """What answers here."""
+    return f"The model is {model_id}{', a small one for trying this out' if is_demo else ''}."
+
+
+def window(tokens: int, most_tokens: int) -> str:
+    """How much the model sees at once."""
+    return f"Its window is {tokens:,} tokens, of which a reply takes up to {most_tokens:,}."
+
+
+def questions_wait(count: int) -> str:
+    """How many questions no model works on yet."""
+    return f"{_questions(count)}."
+
+
+def busy(waiting: int, free: int, slots: int) -> str:
+    """The same, and how many answers could begin now."""
+    return f"{_questions(waiting)}, and {free} of {slots} {'slots are' if slots > 1 else 'slot is'} free."
+
+
+def set_here(what: str) -> str:
+    """What a channel's admins have chosen."""
+    return f"Set for this channel: {what}."
+
+
+def set_for_you(what: str) -> str:
+    """What a person has chosen."""
+    return f"Set for you: {what}."
+
+
+def _questions(count: int) -> str:
+    return "No question waits" if not count else f"{count} questions wait" if count > 1 else "1 question waits"

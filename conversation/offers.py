@@ -5,6 +5,7 @@ from __future__ import annotations
 from conversation.model import Action, Ending, Offer
 from conversation.notices import ANSWER_AGAIN, ANSWER_NOW, LABELS, TRY_AGAIN
 
+_PUBLISHING = (Action.SHARE, Action.THREAD)
 _GOES_ON = frozenset({Ending.LENGTH, Ending.STOPPED, Ending.CUT})
 
 
@@ -13,11 +14,11 @@ def while_running(job_id: str) -> tuple[Offer, ...]:
     return (Offer(Action.STOP, LABELS[Action.STOP], job_id),)
 
 
-def after(ending: Ending, exchange: str, *, has_text: bool) -> tuple[Offer, ...]:
-    """Below an answer that has ended; opinions only of one that says something."""
+def after(ending: Ending, exchange: str, *, has_text: bool, private: bool = False) -> tuple[Offer, ...]:
+    """Below an answer that has ended; opinions only of one that says something. A `private` one can be made public."""
     if not has_text:
         return (Offer(Action.AGAIN, TRY_AGAIN, exchange),)
-    offered = [Action.AGAIN, Action.GOOD, Action.BAD]
+    offered = [Action.AGAIN, *(_PUBLISHING if private else ()), Action.GOOD, Action.BAD]
     if ending in _GOES_ON:
         offered.insert(0, Action.CONTINUE)
     return tuple(Offer(action, LABELS[action], exchange) for action in offered)

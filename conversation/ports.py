@@ -19,6 +19,8 @@ from conversation.model import (
     Job,
     Message,
     Offer,
+    Owner,
+    Preferences,
     Segment,
     Settlement,
     StopReason,
@@ -135,11 +137,17 @@ class TextGenerator(Protocol):
 # --- the store ----------------------------------------------------------------------------------------------------
 
 
+AS_THE_SERVICE = Preferences()
+
+
 class ThreadStore(Protocol):
     """Threads and what was counted of them."""
 
-    async def open(self, conversation_id: str, system_prompt: str) -> Thread:
-        """The thread, new or old. A new one keeps `system_prompt` for its life."""
+    async def open(self, conversation_id: str, system_prompt: str, preferences: Preferences = AS_THE_SERVICE) -> Thread:
+        """The thread, new or old. A new one keeps `system_prompt` and `preferences` for its life."""
+
+    async def turns(self, conversation_id: str) -> Sequence[Turn]:
+        """The thread's turns, the oldest first. Begins no thread."""
 
     async def counts(self, conversation_id: str, fingerprint: str) -> Mapping[str, int]:
         """Stored token counts of the thread's turns by the digest of what was counted."""
@@ -164,6 +172,22 @@ class ThreadStore(Protocol):
 
     async def forget(self, conversation_id: str) -> None:
         """Remove the thread and all that was derived of it. Questions that wait stay."""
+
+
+class PreferenceStore(Protocol):
+    """What channels and people have set. Every method raises StoreUnavailable."""
+
+    async def get(self, *owners: Owner) -> tuple[Preferences, ...]:
+        """What each of them has set, in their order."""
+
+    async def put(self, owner: Owner, preferences: Preferences) -> None:
+        """Keep these in the place of all that was set before."""
+
+    async def clear(self, owner: Owner) -> None:
+        """Nothing is set any more."""
+
+    async def meets(self, person: Owner, job_id: str) -> bool:
+        """Whether this job brings the person's first answer. Asked again with the same job it is answered the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +306,9 @@ class ModelSlots(Protocol):
     async def free(self, server: str, slots: int) -> int:
         """How many of the slots nobody has. Raises StoreUnavailable."""
 
+    async def waiting(self) -> int:
+        """How many threads have a question for a model and no slot yet. Raises StoreUnavailable."""
+
 
 # --- the platforms ------------------------------------------------------------------------------------------------
 
@@ -345,6 +372,14 @@ class FillsUp(Protocol):
 
     def is_full(self, segment: Segment) -> bool:
         """Whether what comes now must begin a new message."""
+
+
+@runtime_checkable
+class ShowsWhole(Protocol):
+    """A sink some of whose messages cannot be changed once they are sent."""
+
+    def is_shown_whole(self, job: Job) -> bool:
+        """Whether nothing of this job's answer is to be written before its end."""
 
 
 @runtime_checkable

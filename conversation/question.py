@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from conversation import notices
-from conversation.model import Command, InboundMessage, Job, Role, Thread, Turn
+from conversation.model import Command, InboundMessage, Job, Language, Role, Skill, Thread, Turn
+from conversation.shape import Shape
+from conversation.skills import is_in_words, one_skill, shape_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,24 @@ class Question:
         """The user turns to be answered. A continued answer belongs to the ones before it."""
         stored = (turn for turn in self.thread.turns if turn.exchange == self.exchange and turn.role is Role.USER)
         return tuple(stored) if self.exchange else self.new
+
+    @property
+    def skill(self) -> Skill:
+        """What is to be done."""
+        turn = one_skill(self.asked)
+        return turn.skill if turn is not None else Skill.ASK
+
+    @property
+    def of_code(self) -> Turn | None:
+        """The turn whose code itself is worked on; None for a question in words."""
+        turn = one_skill(self.asked)
+        return turn if turn is not None and turn.code and not is_in_words(turn.skill) else None
+
+    @property
+    def shape(self) -> Shape:
+        """How the answer is shown."""
+        turn = one_skill(self.asked)
+        return shape_of(turn.skill, turn.language, turn.code) if turn is not None else Shape()
 
     @property
     def old_answer(self) -> Turn | None:
@@ -53,14 +73,16 @@ def place(job: Job, thread: Thread) -> Question:
         if last is None or message.target not in {"", last.exchange}:
             return Question(thread)
         return Question(thread, exchange=last.exchange, continued=last if last.role is Role.ASSISTANT else None)
-    new = tuple(_turn(job.id, index, message) for index, message in enumerate(job.messages))
+    language = thread.preferences.language
+    new = tuple(_turn(job.id, index, message, language) for index, message in enumerate(job.messages))
     if not any(turn.text.strip() for turn in new):
         # Only a mention: it points to what stands above it, if there is anything.
         new = (replace(new[0], text=notices.SEE_ABOVE),) if thread.turns else ()
     return Question(thread, new)
 
 
-def _turn(job_id: str, index: int, message: InboundMessage) -> Turn:
+def _turn(job_id: str, index: int, message: InboundMessage, preferred: Language | None) -> Turn:
+    usual = preferred.tag if preferred is not None and message.skill is Skill.CODE else ""
     return Turn(
         id=f"{job_id}:{index}",
         exchange=job_id,
@@ -71,4 +93,7 @@ def _turn(job_id: str, index: int, message: InboundMessage) -> Turn:
         author_name=message.author_name,
         message_ids=(message.message_id,),
         edited_at=message.edited_at,
+        skill=message.skill,
+        language=message.language or usual,
+        code=message.code,
     )

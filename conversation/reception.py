@@ -13,9 +13,11 @@ from typing import Protocol, TypeVar
 
 from conversation import notices
 from conversation.errors import MessageTooLong
+from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
-from conversation.model import Action, Command, Ending, InboundMessage, ThreadId, Turn
+from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
+from conversation.publishing import of_elsewhere
 
 Result = TypeVar("Result")
 
@@ -24,7 +26,9 @@ _QUIET = frozenset({"quiet", "mute", "be quiet"})
 _BACK = frozenset({"back", "unmute", "come back"})
 _HELP = frozenset({"help", "help!", "?"})
 _FORGET = frozenset({"forget", "forget this", "forget everything"})
-_SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _FORGET
+_STATUS = frozenset({"status"})
+_SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _STATUS | _FORGET
+_SHOWING = frozenset({Action.REVEAL, Action.SHARE, Action.THREAD})
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
@@ -110,6 +114,9 @@ class Press:
     at: float  # seconds since 1970
     message_id: str  # of the message with the button
     reply_to: dict[str, str] = field(default_factory=dict)
+    private: bool = False  # the person alone sees that message, and what comes of the press
+    # Where it is shown to everybody, when nothing else of what was said privately may be known there.
+    shown_at: ThreadId | None = None
 
 
 class Reception:
@@ -143,6 +150,10 @@ class Reception:
     async def concerns_us(self, heard: Heard) -> bool:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
         return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
+
+    def check(self, message: InboundMessage) -> None:
+        """For a platform that can refuse a question where it is asked. Raises MessageTooLong."""
+        self._intake.check(message)
 
     async def is_known(self, address: ThreadId) -> bool:
         """Whether something was asked there that is remembered."""
@@ -230,6 +241,8 @@ class Reception:
         """A button was pressed; gives what the person is told about it, "" for nothing."""
         if refusal := self._access.refusal(press.person):
             return refusal
+        if press.action is Action.TRY:
+            return await self._try(press)
         conversation_id = await self._inbox.conversation(press.person.address)
         if conversation_id is None:
             return notices.NO_SUCH_ANSWER
@@ -239,7 +252,52 @@ class Reception:
             opinion = _OPINIONS[press.action]
             kept = await self._feedback.rate(conversation_id, press.target, press.person.id, opinion)
             return notices.THANKS if kept else notices.NO_SUCH_ANSWER
-        return await self._ask_again(press, conversation_id)
+        act = self._show_again if press.action in _SHOWING else self._ask_again
+        return await act(press, conversation_id)
+
+    async def _show_again(self, press: Press, conversation_id: str) -> str:
+        """Show a private answer to everybody, or once more; the platform's `reply_to` says where and how."""
+        turns = [turn for turn in await self._transcript.turns(conversation_id) if turn.exchange == press.target]
+        asked = next((turn for turn in turns if turn.role is Role.USER), None)
+        if asked is None or not any(turn.role is Role.ASSISTANT for turn in turns):
+            return notices.NO_SUCH_ANSWER
+        message = InboundMessage(
+            address=press.shown_at or press.person.address,
+            # To everybody once, however often it is pressed.
+            message_id=press.id if press.action is Action.REVEAL else f"{press.target}/{press.action}",
+            author_id=press.person.id,
+            author_name=press.person_name,
+            text=asked.text,
+            sent_at=press.at,
+            command=Command.SHOW,
+            skill=asked.skill,
+            target=press.target if press.shown_at is None else of_elsewhere(press.target, conversation_id),
+            reply_to=press.reply_to,
+            private=press.action is Action.REVEAL,
+        )
+        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_SHOWN
+
+    async def _try(self, press: Press) -> str:
+        """Ask an example, as if its person had written it."""
+        if (question := example(press.target)) is None:
+            return notices.NO_SUCH_EXAMPLE
+        name = f"{press.action}:{press.person.address}:{press.target}:{press.message_id}:{press.person.id}"
+        if not await self._inbox.begin(name):
+            return notices.ALREADY_ASKED
+        message = InboundMessage(
+            address=press.person.address,
+            message_id=press.id,
+            author_id=press.person.id,
+            author_name=press.person_name,
+            text=question.text,
+            sent_at=press.at,
+            skill=question.skill,
+            language=question.language,
+            code=question.code,
+            reply_to=press.reply_to,
+            private=press.private,
+        )
+        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_ASKED
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
@@ -267,6 +325,7 @@ class Reception:
                 target=press.target,
                 shown_in=(press.message_id,) if command is Command.AGAIN else (),
                 reply_to=press.reply_to,
+                private=press.private,
             )
         )
         return "" if accepted.is_new else notices.ALREADY_ASKED
@@ -290,8 +349,9 @@ class Reception:
         if word in _QUIET | _BACK:
             await self._inbox.mute(message.address, word in _QUIET)
             return await self._tell(message, notices.QUIET if word in _QUIET else notices.BACK)
-        if word in _HELP:
-            return await self._tell(message, notices.HELP)
+        if word in _HELP | _STATUS:
+            command = Command.HELP if word in _HELP else Command.STATUS
+            return await self._inbox.accept(replace(message, command=command, above=()))
         stopped = await self._stop(message)
         if word in STOP_WORDS:
             return None if stopped else await self._tell(message, notices.NOTHING_RUNS)

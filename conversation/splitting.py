@@ -14,7 +14,13 @@ MIN_LIMIT = 128  # below it a fence's own lines could fill a message
 
 # Longer ones are no fences here, so that closing and reopening them has a bound.
 _MAX_FENCE_RUN, _MAX_FENCE_LINE, _MAX_LANGUAGE = 16, 60, 24
-_FENCE = re.compile(rf"[ \t]*(`{{3,{_MAX_FENCE_RUN}}}(?!`)|~{{3,{_MAX_FENCE_RUN}}}(?!~))([^\n]*)")
+_RUN = rf"(`{{3,{_MAX_FENCE_RUN}}}(?!`)|~{{3,{_MAX_FENCE_RUN}}}(?!~))([^\n]*)"
+_FENCE = re.compile(rf"([ \t]*){_RUN}")
+# A fence may begin a list's item.
+_OPENER = re.compile(rf"([ \t]*(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)*){_RUN}")
+# A fence that stands more than so much farther to the right than the one that opened the block is code, as in a
+# docstring (CommonMark 4.5, without what it says of tabs).
+_CLOSES_WITHIN = 3
 
 # Kept free in every message for closing a fence. Always, since room that came and went as fences open and close
 # would move the beginnings of messages that are already sent.
@@ -39,10 +45,18 @@ class _Fence:
 
     run: str
     language: str
+    column: int = 0  # where its fence stands, starts at 0
 
     @property
     def opener(self) -> str:
         return f"{self.run}{self.language}\n"
+
+    @property
+    def closer(self) -> str:
+        # In its own column: farther to the left it would end a list's item, and open a block of its own.
+        return (
+            f"{self.run:>{self.column + len(self.run)}}" if self.column + len(self.run) <= _MAX_FENCE_RUN else self.run
+        )
 
 
 def split(
@@ -81,19 +95,20 @@ def split(
 
 
 def long_blocks(text: str, limit: int) -> tuple[tuple[str, str], ...]:
-    """The code blocks with more than `limit` characters of code, each as (language, code)."""
-    found, fence, code = [], None, ""
-    for line in text.splitlines(keepends=True):
-        after = _fence_step(fence, line.rstrip("\n"))
+    """The code blocks with more than `limit` characters of code, each as (language, code). Without the indentation
+    that a list gives them."""
+    found: list[tuple[str, str]] = []
+    fence: _Fence | None = None
+    code = ""
+    for line in [*re.findall(r"[^\n]*\n|[^\n]+", text), None]:
+        after = _fence_step(fence, line.removesuffix("\n")) if line is not None else None
         if fence is None or after is None:
             if fence is not None and len(code) > limit:
                 found.append((fence.language, code))
             code = ""
-        else:
-            code += line
+        elif line is not None:
+            code += line[min(fence.column, len(line) - len(line.lstrip(" "))) :]
         fence = after
-    if fence is not None and len(code) > limit:
-        found.append((fence.language, code))
     return tuple(found)
 
 
@@ -164,16 +179,16 @@ def _fence_after(text: str, fence: _Fence | None, *, at_line_start: bool) -> _Fe
 
 def _fence_step(fence: _Fence | None, line: str) -> _Fence | None:
     """The fence that is open behind a line, by CommonMark's rules but for the indentation: lists indent their code."""
-    match = _FENCE.match(line) if len(line) <= _MAX_FENCE_LINE else None
-    if match is None:
+    if len(line) > _MAX_FENCE_LINE or (match := (_OPENER if fence is None else _FENCE).match(line)) is None:
         return fence
-    run, info = match[1], match[2].strip()
+    column, run, info = len(match[1].expandtabs(4)), match[2], match[3].strip()
     if fence is None:
         if run[0] == "`" and "`" in info:
             return None  # inline code that begins a line
         language = info.split()[0] if info else ""
-        return _Fence(run, language if len(language) <= _MAX_LANGUAGE else "")
-    closes = run[0] == fence.run[0] and len(run) >= len(fence.run) and not info
+        return _Fence(run, language if len(language) <= _MAX_LANGUAGE else "", column)
+    is_near = column <= fence.column + _CLOSES_WITHIN
+    closes = run[0] == fence.run[0] and len(run) >= len(fence.run) and not info and is_near
     return None if closes else fence
 
 
@@ -186,7 +201,7 @@ def _shown(
         first, _, rest = body.partition("\n")
         # When the block ends at once, its last line of code stands in the message before.
         ends_at_once = at_line_start and _fence_step(fence, first) is None
-        body = rest.lstrip("\n") if ends_at_once else fence.opener + body
+        body = rest.lstrip("\n") if ends_at_once else fence.opener + _closed_at_margin(body, fence, at_line_start)
         at_line_start = True
     elif body.startswith("\n"):
         body, at_line_start = body.lstrip("\n"), True
@@ -195,5 +210,19 @@ def _shown(
         if _fence_after(head, None, at_line_start=at_line_start) is None:
             return head.rstrip(), ""  # the block only opens here: the next message has its code
     if after is not None:
-        return body, f"{'' if body.endswith(chr(10)) else chr(10)}{after.run}"
+        closer = after.closer if after is not fence else after.run
+        return body, f"{'' if body.endswith(chr(10)) else chr(10)}{closer}"
     return (body if is_last else body.rstrip()), ""
+
+
+def _closed_at_margin(body: str, fence: _Fence, at_line_start: bool) -> str:
+    """The rest of a block that is opened again at the margin: the fence that closes it stands there too, or it would
+    close nothing."""
+    if fence.column <= _CLOSES_WITHIN:
+        return body
+    lines = body.split("\n")
+    for index, line in enumerate(lines):
+        if (index or at_line_start) and _fence_step(fence, line) is None:
+            lines[index] = line.lstrip(" \t")
+            break
+    return "\n".join(lines)

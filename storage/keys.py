@@ -6,6 +6,8 @@ touches stand in one slot. There is one partition now.
 Classes of lifetime:
 - content (turns, threads, counts, screens, addresses, mutes, opinions): `content_seconds`, 7 days unless set, from the
   last write, or up to a hundredth less.
+- settings (preferences, whom we have met): 400 days from their last use. They are no content but choices, which must
+  outlast a long absence; more than a year, so that what is used once a year stays. What nobody uses goes all the same.
 - dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
 - queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait; what was
   refreshed within the hour may be left alone.
@@ -27,6 +29,7 @@ DEDUPE_SECONDS = DAY_SECONDS
 QUEUE_SECONDS = 30 * DAY_SECONDS
 SLOT_SECONDS = 120  # longer than any lease; an embedded model's name comes never again, so its keys must go
 GATEWAY_SECONDS = 3600
+SETTING_SECONDS = 400 * DAY_SECONDS
 GROUP = "workers"
 
 
@@ -131,6 +134,15 @@ class Keys:
         """sorted set: places of this bot, by when what was last seen there was written (milliseconds)"""
         return f"{self.base}:gateway-marks:{bot}"
 
+    # --- settings
+    def preferences(self, owner: str) -> str:
+        """string: what a channel or a person has set, as JSON"""
+        return f"{self.base}:preferences:{owner}"
+
+    def met(self, person: str) -> str:
+        """string: the job that brought this person's first answer"""
+        return f"{self.base}:met:{person}"
+
     # --- dedupe
     def seen(self, key: str) -> str:
         """string: `<job> <conversation>` that a message, by its key or a dedupe key, became part of; and after its
@@ -156,7 +168,8 @@ class Keys:
         return f"{self.base}:feedback:{exchange}"
 
     def thread(self, conversation_id: str) -> str:
-        """hash: system_prompt, cut, next_seq, forgotten_at, and `counts:<fingerprint>` for each of its counts keys"""
+        """hash: system_prompt and preferences (JSON, when any are) as they are pinned, cut, next_seq, forgotten_at, and
+        `counts:<fingerprint>` for each of its counts keys"""
         return f"{self.base}:thread:{conversation_id}"
 
     def turns(self, conversation_id: str) -> str:

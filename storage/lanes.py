@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from conversation.model import Command, InboundMessage
+from conversation.model import InboundMessage
 
 
 def questions(platforms: Iterable[str]) -> tuple[str, ...]:
@@ -26,4 +26,4 @@ def lane_of(message: InboundMessage) -> str:
 def place_of(message: InboundMessage) -> str:
     """The address whose jobs come before the message's. A sentence of ours belongs to no conversation: it is said while
     the thread's answer is still waited for."""
-    return f"{message.address}!" if message.command is Command.TELL else str(message.address)
+    return f"{message.address}!" if message.command.is_aside else str(message.address)

@@ -12,10 +12,13 @@ from conversation.model import (
     Command,
     Ending,
     InboundMessage,
+    Language,
+    Preferences,
     Provenance,
     Role,
     Segment,
     SegmentState,
+    Skill,
     ThreadId,
     Turn,
 )
@@ -39,9 +42,22 @@ def load_turn(data: bytes, seq: int) -> Turn:
     if record.get("ending"):
         record["ending"] = Ending(record["ending"])
     record["message_ids"] = tuple(record.get("message_ids", ()))
+    record["skill"] = Skill(record.get("skill", Skill.ASK))
     if record.get("provenance"):
         record["provenance"] = Provenance(**record["provenance"])
     return Turn(**record, seq=seq)
+
+
+def dump_preferences(preferences: Preferences) -> bytes:
+    """Empty when nothing is set."""
+    return orjson.dumps(preferences) if preferences != Preferences() else b""
+
+
+def load_preferences(data: bytes) -> Preferences:
+    record: dict[str, Any] = orjson.loads(data) if data else {}
+    if record.get("language"):
+        record["language"] = Language(**record["language"])
+    return Preferences(**record)
 
 
 def message_record(message: InboundMessage) -> dict[str, Any]:
@@ -60,6 +76,7 @@ def load_message(data: bytes) -> InboundMessage:
     del record["key"]
     record["address"] = ThreadId.parse(record["address"])
     record["command"] = Command(record.get("command", Command.ASK))
+    record["skill"] = Skill(record.get("skill", Skill.ASK))
     for name in ("dedupe_keys", "shown_in", "above"):
         record[name] = tuple(record.get(name, ()))
     return InboundMessage(**record)

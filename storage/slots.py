@@ -41,6 +41,7 @@ class RedisSlots:
         self._acquire = queue_script(redis, keys, "slot_acquire")
         self._release = queue_script(redis, keys, "slot_release")
         self._free = queue_script(redis, keys, "slot_free")
+        self._waiting_threads = queue_script(redis, keys, "slot_waiting")
         self._waiting: dict[str, asyncio.Event] = {}  # conversation -> set when it should ask again
         self._listening: asyncio.Task[None] | None = None  # as long as somebody waits
 
@@ -62,6 +63,13 @@ class RedisSlots:
             free = await self._free(server, slots)
         assert isinstance(free, int)
         return free
+
+    async def waiting(self) -> int:
+        """As in `ports.ModelSlots`."""
+        with store_errors():
+            waiting = await self._waiting_threads()
+        assert isinstance(waiting, int)
+        return waiting
 
     async def _wait(self, claim: Claim, server: str, slots: int, on_place: Callable[[int], None]) -> None:
         if (place := await self._ask(claim, server, slots)) == 0:

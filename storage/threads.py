@@ -1,4 +1,4 @@
-"""Threads in the store: their turns, the prompt they started with, and what was counted of them.
+"""Threads in the store: their turns, what they started with, and what was counted of them.
 
 Turns are written by the queue's finish script, in the same layout: a hash of turns by id, and a sorted set that gives
 each its place. Here they are read, edited and taken away.
@@ -15,11 +15,11 @@ from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from conversation.errors import StoreUnavailable
-from conversation.model import Role, Thread, ThreadId, Turn
-from conversation.ports import ThreadStore
+from conversation.model import Preferences, Role, Thread, ThreadId, Turn
+from conversation.ports import AS_THE_SERVICE, ThreadStore
 from storage.client import load_script, store_errors
 from storage.keys import Keys
-from storage.records import dump_turn, load_turn
+from storage.records import dump_preferences, dump_turn, load_preferences, load_turn
 
 # A try is lost only to another write that got through; so many in a row mean that something else is wrong.
 TRIES = 20
@@ -42,15 +42,16 @@ class RedisThreads:
             name: load_script(redis, "threads", f"threads_{name}") for name in ("open", "count", "add", "forget")
         }
 
-    async def open(self, conversation_id: str, system_prompt: str) -> Thread:
+    async def open(self, conversation_id: str, system_prompt: str, preferences: Preferences = AS_THE_SERVICE) -> Thread:
         """See ThreadStore.open. All that is kept of the thread lives on for `content_seconds` from here."""
-        prompt, cut, stored, order, forgotten_at = await self._run("open", conversation_id, system_prompt)
+        opened = await self._run("open", conversation_id, system_prompt, dump_preferences(preferences))
+        prompt, pinned, cut, stored, order, forgotten_at = opened
         places = [(turn_id, float(place)) for turn_id, place in _pairs(order)]
         turns = _in_order(dict(_pairs(stored)), places)
-        return Thread(conversation_id, turns, prompt.decode(), int(cut), float(forgotten_at))
+        return Thread(conversation_id, turns, prompt.decode(), load_preferences(pinned), int(cut), float(forgotten_at))
 
     async def turns(self, conversation_id: str) -> tuple[Turn, ...]:
-        """The thread's turns, oldest first. How long it lives stays as it is."""
+        """See ThreadStore.turns. How long the thread lives stays as it is."""
         with store_errors():
             async with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.hgetall(self._keys.turns(conversation_id))

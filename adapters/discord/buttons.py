@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import discord
 
-from adapters.discord.desk import Desk
 from conversation.model import Action, Offer, ThreadId
+
+if TYPE_CHECKING:
+    from adapters.discord.desk import Desk
 
 PREFIX = "corral"
 # What stands at the end is the writer's own.

@@ -1,77 +1,85 @@
-"""The application commands `/ask`, `/code` and `/forget`, and the one in a message's menu."""
+"""The application commands: one for each skill, `/ask`, `/settings` and the like, and those in a message's menu."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import discord
 from discord import app_commands
 
-from adapters.discord.desk import ACK_SECONDS, Desk, best_effort
+from adapters.discord.acknowledging import say
+from adapters.discord.desk import FAILED, Desk, file_of
 from adapters.discord.events import File
 from adapters.discord.lookups import UNREACHABLE, why
-from conversation.snippets import LANGUAGES, code_question
+from adapters.discord.settings import SettingsDesk
+from adapters.discord.wishing import Given
+from adapters.languages import language_named, languages_like
+from conversation import notices
+from conversation.model import Language, Skill
+from conversation.preferences import Entered
+from conversation.skills import SKILLS
 from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
 
 ASK_MENU = "Ask Corral about this"
+# Discord takes five for a message (docs: interactions/application-commands).
+MENUS = {
+    ASK_MENU: Skill.ASK,
+    "Explain this": Skill.EXPLAIN,
+    "Review this": Skill.REVIEW,
+    "Fix this": Skill.FIX,
+    "Test this": Skill.TEST,
+}
 MAX_CHOICES = 25  # Discord's limit (docs: interactions/application-commands, autocomplete)
 MAX_QUESTION = 6000  # of a command's option
 # Tried for as long as we run; seldom, for each try that Discord refuses counts towards a ban of our address.
 REGISTER_SECONDS, LONGEST_WAIT_SECONDS = 30.0, 600.0
-FAILED = "Something went wrong on my side. Please try again."
 
 _PRIVATE = "Show the answer to you alone"
+_PASTE = "Open a form for code of many lines"
+_LANGUAGE = "The programming language"
+_FILE = "The code, as a file"
+_WORDS = {
+    Skill.EXPLAIN: "What you want to know about it, or a line of code",
+    Skill.REVIEW: "What is to be looked at, or a line of code",
+    Skill.FIX: "What is wrong with it, or a line of code",
+    Skill.TEST: "What is to be tested, or a line of code",
+}
 
-Question = app_commands.Range[str, 1, MAX_QUESTION]
+Interaction = discord.Interaction[Any]
+Typed = app_commands.Range[str, 1, MAX_QUESTION]
+Choices = list[app_commands.Choice[str]]
 
 
-def build_tree(client: discord.Client, desk: Desk, *, direct: bool) -> app_commands.CommandTree[Any]:
+def build_tree(
+    client: discord.Client, desk: Desk, settings: SettingsDesk, *, direct: bool
+) -> app_commands.CommandTree[Any]:
     """The commands, for servers that installed us and, with `direct`, for direct messages."""
     tree: app_commands.CommandTree[Any] = app_commands.CommandTree(
         client,
         allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=direct, private_channel=False),
         allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
     )
-
-    @tree.command(name="ask", description="Ask a coding question")
-    @app_commands.describe(question="What you want to know", file="Code or text that belongs to it", private=_PRIVATE)
-    async def ask(
-        interaction: discord.Interaction[Any],
-        question: Question,
-        file: discord.Attachment | None = None,
-        private: bool = False,
-    ) -> None:
-        await desk.ask(interaction, question, question, private=private, files=_files(file))
-
-    @tree.command(name="code", description="Write a code snippet")
-    @app_commands.describe(what="What it should do", language="The language to write it in", private=_PRIVATE)
-    async def code(
-        interaction: discord.Interaction[Any], what: Question, language: str = "", private: bool = False
-    ) -> None:
-        asked = f"{language} {what}".strip()
-        await desk.ask(interaction, code_question(asked) or asked, asked, private=private)
-
-    @code.autocomplete("language")
-    async def languages(_: discord.Interaction[Any], typed: str) -> list[app_commands.Choice[str]]:
-        return [app_commands.Choice(name=name, value=name) for name in languages_like(typed)]
-
-    @tree.command(name="forget", description="Remove this conversation from my memory")
-    async def forget(interaction: discord.Interaction[Any]) -> None:
-        await desk.forget(interaction)
-
-    @tree.context_menu(name=ASK_MENU)
-    async def about(interaction: discord.Interaction[Any], message: discord.Message) -> None:
-        await desk.about(interaction, message)
+    _add_ask(tree, desk)
+    _add_code(tree, desk)
+    for skill in _WORDS:
+        _add_in_words(tree, desk, skill)
+    for skill in (Skill.COMPLETE, Skill.FILL):
+        _add_of_code(tree, desk, skill)
+    for name, skill in MENUS.items():
+        _add_menu(tree, desk, name, skill)
+    _add_others(tree, desk)
+    tree.add_command(_settings(settings))
 
     @tree.error
-    async def failed(interaction: discord.Interaction[Any], error: app_commands.AppCommandError) -> None:
+    async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
         log.error("a command of Discord's failed", exc_info=error)
         if not interaction.response.is_done():
-            await best_effort(interaction.response.send_message(FAILED, ephemeral=True), ACK_SECONDS)
+            await say(interaction, FAILED)
 
     return tree
 
@@ -89,14 +97,158 @@ async def register(tree: app_commands.CommandTree[Any]) -> None:
             return
 
 
-def languages_like(typed: str) -> list[str]:
-    """Languages whose name holds what was typed, those that begin with it first."""
-    wanted = typed.strip().lower()
-    found = [name for name in LANGUAGES if wanted in name.lower()]
-    return sorted(found, key=lambda name: (not name.lower().startswith(wanted), name.lower()))[:MAX_CHOICES]
+# --- the skills
+
+
+def _add_ask(tree: app_commands.CommandTree[Any], desk: Desk) -> None:
+    @tree.command(name="ask", description="Ask a coding question")
+    @app_commands.describe(question="What you want to know", file="Code or text that belongs to it", private=_PRIVATE)
+    async def ask(
+        interaction: Interaction, question: Typed, file: discord.Attachment | None = None, private: bool = False
+    ) -> None:
+        await desk.ask(interaction, Given(Skill.ASK, question), private=private, files=_files(file))
+
+
+def _add_code(tree: app_commands.CommandTree[Any], desk: Desk) -> None:
+    @tree.command(name="code", description=SKILLS[Skill.CODE].summary)
+    @app_commands.describe(
+        what="What it should do; without it, a form opens",
+        language="The language to write it in",
+        file="Code that belongs to it",
+        private=_PRIVATE,
+        paste=_PASTE,
+    )
+    async def code(
+        interaction: Interaction,
+        what: Typed | None = None,
+        language: str = "",
+        file: discord.Attachment | None = None,
+        private: bool = False,
+        paste: bool = False,
+    ) -> None:
+        await _do(desk, interaction, Skill.CODE, what, language, file, private, paste)
+
+    code.autocomplete("language")(_languages)
+
+
+def _add_in_words(tree: app_commands.CommandTree[Any], desk: Desk, skill: Skill) -> None:
+    @app_commands.describe(words=_WORDS[skill], file=_FILE, language=_LANGUAGE, private=_PRIVATE, paste=_PASTE)
+    async def in_words(
+        interaction: Interaction,
+        words: Typed | None = None,
+        file: discord.Attachment | None = None,
+        language: str = "",
+        private: bool = False,
+        paste: bool = False,
+    ) -> None:
+        await _do(desk, interaction, skill, words, language, file, private, paste)
+
+    _command(tree, skill, in_words)
+
+
+def _add_of_code(tree: app_commands.CommandTree[Any], desk: Desk, skill: Skill) -> None:
+    @app_commands.describe(
+        code="One line of code; without it, a form opens",
+        file=_FILE,
+        language=_LANGUAGE,
+        private=_PRIVATE,
+        paste=_PASTE,
+    )
+    async def of_code(
+        interaction: Interaction,
+        code: Typed | None = None,
+        file: discord.Attachment | None = None,
+        language: str = "",
+        private: bool = False,
+        paste: bool = False,
+    ) -> None:
+        await _do(desk, interaction, skill, code, language, file, private, paste)
+
+    _command(tree, skill, of_code)
+
+
+def _command(tree: app_commands.CommandTree[Any], skill: Skill, act: Callable[..., Coroutine[Any, Any, None]]) -> None:
+    command = app_commands.Command[Any, ..., None](name=skill, description=SKILLS[skill].summary, callback=act)
+    command.autocomplete("language")(_languages)
+    tree.add_command(command)
+
+
+async def _do(
+    desk: Desk,
+    interaction: Interaction,
+    skill: Skill,
+    typed: str | None,
+    named: str,
+    file: discord.Attachment | None,
+    private: bool,
+    paste: bool,
+) -> None:
+    language: Language | None = None
+    if named.strip() and (language := language_named(named)) is None:
+        await say(interaction, notices.no_such_language(named.strip()))
+        return
+    await desk.ask(interaction, Given(skill, typed or "", language), private=private, files=_files(file), paste=paste)
+
+
+def _add_menu(tree: app_commands.CommandTree[Any], desk: Desk, name: str, skill: Skill) -> None:
+    @tree.context_menu(name=name)
+    async def about(interaction: Interaction, message: discord.Message) -> None:
+        await desk.about(interaction, message, skill)
+
+
+# --- the others
+
+
+def _add_others(tree: app_commands.CommandTree[Any], desk: Desk) -> None:
+    @tree.command(name="forget", description="Remove this conversation from my memory")
+    async def forget(interaction: Interaction) -> None:
+        await desk.forget(interaction)
+
+    @tree.command(name="help", description="What I can do, with examples")
+    async def help_(interaction: Interaction) -> None:
+        await desk.help(interaction)
+
+    @tree.command(name="status", description="Which model answers, how busy it is, and what is set here")
+    async def status(interaction: Interaction) -> None:
+        await desk.status(interaction)
+
+
+def _settings(settings: SettingsDesk) -> app_commands.Group:
+    """Members are told that they may not change a channel's: Discord cannot hide a part of a command from them."""
+    group = app_commands.Group(name="settings", description="What holds for new threads")
+    about = {
+        "language": "The language of code, such as TypeScript; `none` unsets it",
+        "additions": "Added to the system prompt: how answers are to be; `none` unsets it",
+        "temperature": "0 to 2: how much answers vary; `none` unsets it",
+        "length": "The longest reply, in tokens; `none` unsets it",
+        "reset": "Unset everything",
+    }
+
+    def add(name: str, description: str, *, of_channel: bool) -> None:
+        @group.command(name=name, description=description)
+        @app_commands.describe(**about)
+        async def change(
+            interaction: Interaction,
+            language: Typed | None = None,
+            additions: Typed | None = None,
+            temperature: Typed | None = None,
+            length: Typed | None = None,
+            reset: bool = False,
+        ) -> None:
+            entered = Entered(language, additions, temperature, length)
+            await settings.settings(interaction, entered, of_channel=of_channel, reset=reset)
+
+        change.autocomplete("language")(_languages)
+
+    add("mine", "What holds for you in this server: shown, or changed", of_channel=False)
+    add("channel", "What holds for everybody in this channel: shown, or changed by who manages it", of_channel=True)
+    return group
+
+
+async def _languages(_: Interaction, typed: str) -> Choices:
+    found = languages_like(typed, MAX_CHOICES)
+    return [app_commands.Choice(name=language.name, value=language.name) for language in found]
 
 
 def _files(attached: discord.Attachment | None) -> tuple[File, ...]:
-    if attached is None:
-        return ()
-    return (File(attached.filename, attached.url, attached.size, attached.content_type or ""),)
+    return (file_of(attached),) if attached is not None else ()

@@ -1,199 +1,216 @@
-"""Where people's commands and buttons are answered, within Discord's three seconds."""
+"""Where people's commands, forms and buttons are answered, within Discord's three seconds."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Concatenate, ParamSpec
 
 import discord
 
-from adapters.discord import interactions
+from adapters.discord import helping, interactions
+from adapters.discord.acknowledging import ACK_SECONDS, acknowledged, add, best_effort, say, tell, think
 from adapters.discord.attachments import Attachments
 from adapters.discord.channels import Kind
 from adapters.discord.events import File
+from adapters.discord.formatting import to_discord
+from adapters.discord.forms import Filled, form
 from adapters.discord.identity import NOT_DIRECT
-from adapters.discord.interactions import Called, called
-from adapters.discord.lookups import UNREACHABLE
-from adapters.discord.pending import Pending
-from conversation.errors import CorralError, Refused, StoreUnavailable
-from conversation.model import Action
+from adapters.discord.interactions import called
+from adapters.discord.pending import Pending, until_seen_to
+from adapters.discord.rendering import MAX_CONTENT
+from adapters.discord.roots import show_root
+from adapters.discord.wishing import Given, asking
+from conversation.attached import fence_for
+from conversation.errors import CorralError, PromptError, Refused, StoreUnavailable
+from conversation.model import Action, Skill
 from conversation.order import InOrder
-from conversation.reception import Heard, Reception
-from conversation.waits import growing_waits
+from conversation.reception import Heard, Press, Reception
+from conversation.skills import Question, Wish, ask_for
 
 log = logging.getLogger(__name__)
 
 STORE_SECONDS = 5.0  # they were answered before: only patience ends here
-ACK_SECONDS = 3.0
-LOOK_SECONDS = 5.0
-ALREADY_ANSWERED, UNKNOWN_INTERACTION = 40060, 10062
 
 THREAD_COMES = "The answer comes in a moment, in a thread of that message."
 ANSWER_COMES = "The answer comes in a moment."
+SHOWN_HERE = "It stands here in a moment, for everybody to see."
 NOT_HERE = "I may not answer in this channel; I would need: {missing}. With `private` I can answer you alone."
+NOT_SHOWN_HERE = "I may not show it in this channel; I would need: {missing}."
 NOTHING_ASKED = "Ask me something: `/ask question`."
+FAILED = "Something went wrong on my side. Please try again."
+AS_YOU_TYPED_IT = "This is what you typed, to copy it:"
 
-_NOBODY = discord.AllowedMentions.none()
-_ASK = frozenset({Action.CONTINUE, Action.AGAIN})
-
-
-Parameters = ParamSpec("Parameters")
-Seen = Callable[Concatenate["Desk", discord.Interaction, Parameters], Awaitable[None]]
-
-
-def _until_seen_to(act: Seen[Parameters]) -> Seen[Parameters]:
-    """Until `act` has ended, the interaction comes again if this process dies."""
-
-    @functools.wraps(act)
-    async def seen_to(
-        self: Desk, interaction: discord.Interaction, /, *args: Parameters.args, **more: Parameters.kwargs
-    ) -> None:
-        with self.pending.seeing_to(str(interaction.id)):
-            await act(self, interaction, *args, **more)
-
-    return seen_to
+_ASK = frozenset({Action.CONTINUE, Action.AGAIN, Action.TRY})
+_SHOW = frozenset({Action.SHARE, Action.THREAD})
+_MOST_RETURNED = 1700  # characters of what was typed
+_SHORT_ECHO, _MOST_TOLD = 900, 900  # characters of the question and of what went wrong, in one message
 
 
 class Desk:
     """Answers interactions. Each method is given one, and raises nothing that is foreseen. Without `direct` nothing new
     is asked in direct messages: Discord offers no commands there, but buttons below old answers."""
 
-    def __init__(self, reception: Reception, attachments: Attachments, *, direct: bool = True) -> None:
+    def __init__(
+        self, reception: Reception, attachments: Attachments, pending: Pending, *, direct: bool = True
+    ) -> None:
         self._reception, self._attachments, self._direct = reception, attachments, direct
         self._order = InOrder()
-        self.pending = Pending()
+        self.pending = pending
 
-    @_until_seen_to
+    @until_seen_to
     async def ask(
         self,
         interaction: discord.Interaction,
-        text: str,
-        asked: str,
+        given: Given,
         *,
         private: bool = False,
         files: Sequence[File] = (),
+        paste: bool = False,
     ) -> None:
-        """A question, `asked` as it is shown to people. In direct messages everything is private already."""
-        by = called(interaction)
-        if not (text.strip() or files):
-            await self._say(interaction, NOTHING_ASKED)
-        elif private and by.place.kind is not Kind.DIRECT:
-            if await self._defer(interaction):
-                await self._store_private(interaction, interactions.private_question(by, text, asked), files)
-        elif missing := interactions.missing_permissions(interaction):
-            await self._say(interaction, NOT_HERE.format(missing=", ".join(missing)))
-        else:
-            await self._ask_publicly(interaction, by, text, asked, files)
+        """A command: it asks, or opens a form for what it lacks, or for what is to be pasted. In direct messages
+        everything is private already."""
+        is_asked = await self._check(interaction, given, private=private, files=files, can_open_form=True, paste=paste)
+        if is_asked:
+            await self._ask(interaction, given, private, files)
 
-    @_until_seen_to
-    async def forget(self, interaction: discord.Interaction) -> None:
-        """The wish to have a conversation forgotten."""
-        if await self._defer(interaction):
-            await self._store_private(interaction, interactions.forget(called(interaction)))
+    @until_seen_to
+    async def submitted(self, interaction: discord.Interaction, sent: Filled) -> None:
+        """A form was filled in, whichever process opened it."""
+        try:
+            if await self._check(interaction, sent.given, private=sent.private):
+                await self._ask(interaction, sent.given, sent.private)
+        except Exception:  # nobody else would tell them
+            log.exception("a form of Discord's failed")
+            if not interaction.response.is_done():
+                await say(interaction, FAILED)
 
-    @_until_seen_to
-    async def about(self, interaction: discord.Interaction, message: discord.Message) -> None:
-        """The wish to have somebody's message answered."""
+    @until_seen_to
+    async def about(self, interaction: discord.Interaction, message: discord.Message, skill: Skill = Skill.ASK) -> None:
+        """The wish to have somebody's message answered, or `skill` done with the code in it."""
         by = called(interaction)
         if missing := interactions.missing_permissions(interaction):
-            await self._say(interaction, NOT_HERE.format(missing=", ".join(missing)))
-        elif await self._defer(interaction):
-            error = await self._store(interactions.about_message(by, str(message.id), message.content))
+            await say(interaction, NOT_HERE.format(missing=", ".join(missing)))
+        elif await think(interaction):
+            files = tuple(file_of(attachment) for attachment in message.attachments) if skill is not Skill.ASK else ()
+            about = interactions.about_message(by, str(message.id), message.content)
+            error = await self._about(about, skill, files)
             coming = THREAD_COMES if by.place.kind is Kind.CHANNEL else ANSWER_COMES
-            await best_effort(interaction.edit_original_response(content=error or coming, allowed_mentions=_NOBODY))
+            await tell(interaction, error or coming)
 
-    @_until_seen_to
+    @until_seen_to
+    async def forget(self, interaction: discord.Interaction) -> None:
+        """The wish to have a conversation forgotten."""
+        if await think(interaction) and (error := await self._store(interactions.forget(called(interaction)))):
+            await tell(interaction, error)
+
+    @until_seen_to
+    async def status(self, interaction: discord.Interaction) -> None:
+        """The wish to know how things stand."""
+        if await think(interaction) and (error := await self._store(interactions.status(called(interaction)))):
+            await tell(interaction, error)
+
+    @until_seen_to
+    async def help(self, interaction: discord.Interaction) -> None:
+        """What can be done, with examples to press: whatever else is away, this is there."""
+        await say(interaction, helping.TEXT, view=helping.examples())
+
+    @until_seen_to
     async def press(
         self, interaction: discord.Interaction, action: Action, target: str, asked_in: tuple[str, str] | None = None
     ) -> None:
         """A button. It is acknowledged first: what a worker then edits may be what the acknowledgement is about.
         `asked_in` as in `interactions.press`."""
-        if not await self._acknowledge(interaction) or interaction.message is None:
+        if not await acknowledged(interaction.response.defer()) or interaction.message is None:
             return
         by, is_private = called(interaction), interaction.message.flags.ephemeral
+        message_id = str(interaction.message.id)
         if action in _ASK and asked_in is None and by.place.kind is Kind.DIRECT and not self._direct:
-            await best_effort(interaction.followup.send(NOT_DIRECT, ephemeral=True, allowed_mentions=_NOBODY))
-            return
-        pressed = interactions.press(
-            by, action, target, str(interaction.message.id), is_private=is_private, asked_in=asked_in
-        )
-        try:
-            # A double click is two presses at once: the second is to find what came of the first.
-            async with asyncio.timeout(STORE_SECONDS), self._order.turn(pressed.message_id):
-                sentence = await self._reception.pressed(pressed)
-        except (StoreUnavailable, Refused) as error:
-            sentence = error.user_notice
-        except TimeoutError:
-            sentence = StoreUnavailable.user_notice
+            sentence = NOT_DIRECT
+        elif action in _SHOW and (missing := interactions.missing_to_show(interaction, action)):
+            sentence = NOT_SHOWN_HERE.format(missing=", ".join(missing))
+        elif action in _SHOW:
+            sentence = await self._pressed(interactions.showing(by, action, target, message_id)) or SHOWN_HERE
+        else:
+            sentence = await self._pressed(
+                interactions.press(by, action, target, message_id, is_private=is_private, asked_in=asked_in)
+            )
         if sentence:
-            await best_effort(interaction.followup.send(sentence, ephemeral=True, allowed_mentions=_NOBODY))
+            await add(interaction, sentence)
 
     # --- steps
 
-    async def _ask_publicly(
-        self, interaction: discord.Interaction, by: Called, text: str, asked: str, files: Sequence[File]
+    async def _check(
+        self,
+        interaction: discord.Interaction,
+        given: Given,
+        *,
+        private: bool,
+        files: Sequence[File] = (),
+        can_open_form: bool = False,
+        paste: bool = False,
+    ) -> bool:
+        """Whether it can be asked here as it is; if not, the person is told why, or given a form."""
+        lacking = _lacking(given) if not files else ""
+        if not _is_hidden(interaction, private) and (missing := interactions.missing_permissions(interaction)):
+            await say(interaction, NOT_HERE.format(missing=", ".join(missing)))
+        elif (lacking or (paste and not files)) and can_open_form and given.skill is not Skill.ASK:
+            await best_effort(interaction.response.send_modal(form(given, private=private)), ACK_SECONDS)
+        elif lacking:
+            await say(interaction, _with_typed(lacking, given))
+        else:
+            return True
+        return False
+
+    async def _ask(
+        self, interaction: discord.Interaction, given: Given, private: bool, files: Sequence[File] = ()
     ) -> None:
-        root = await self._root(interaction, interactions.echo(by.name, asked))
+        by = called(interaction)
+        thread_title = given.title(by.name, files)
+        if _is_hidden(interaction, private):
+            if await think(interaction):
+                error = await self._read_and_store(
+                    given, files, lambda question: interactions.private_question(by, question, thread_title)
+                )
+                if error:
+                    await tell(interaction, error)
+            return
+        shown = given.shown(files)
+        root = await show_root(interaction, interactions.echo(by.name, shown))
         if root is None:
             return
-        heard = interactions.public_question(by, root, text, asked)
-        if error := await self._store(heard, files):
-            await best_effort(
-                interaction.edit_original_response(
-                    content=f"{interactions.echo(by.name, asked)}\n\n{error}", allowed_mentions=_NOBODY
-                )
-            )
+        error = await self._read_and_store(
+            given, files, lambda question: interactions.public_question(by, root, question, thread_title)
+        )
+        if error:
+            await tell(interaction, f"{interactions.echo(by.name, shown, _SHORT_ECHO)}\n\n{error[:_MOST_TOLD]}")
 
-    async def _root(self, interaction: discord.Interaction, content: str) -> str | None:
-        """The id of the message that shows the question to everybody."""
+    async def _read_and_store(self, given: Given, files: Sequence[File], heard_of: Callable[[Question], Heard]) -> str:
+        """Have the question stored with its files; gives what the person is told when that failed."""
+        read = await self._attachments.read(files)
         try:
-            async with asyncio.timeout(ACK_SECONDS):
-                shown = await interaction.response.send_message(content, allowed_mentions=_NOBODY, suppress_embeds=True)
-            return str(shown.message_id)
-        except discord.HTTPException as exc:
-            if exc.code not in {ALREADY_ANSWERED, UNKNOWN_INTERACTION}:
-                log.warning("a command could not be answered: %s", exc.code)
-                return None
-        except discord.InteractionResponded:
-            pass
-        except UNREACHABLE as exc:
-            # It may be there: its reply was lost.
-            log.warning("a command's answer is not confirmed: %s", type(exc).__name__)
-        return await self._root_again(interaction)
+            question = given.question(read.files)
+        except PromptError as error:
+            return f"{error.user_notice}\n{read.remarks}".strip()
+        if not question.text.strip():
+            return f"{NOTHING_ASKED}\n{read.remarks}".strip()
+        return await self._store(heard_of(question), read.remarks)
 
-    @staticmethod
-    async def _root_again(interaction: discord.Interaction) -> str | None:
-        """The same when it was shown before: its reply was lost, or a process before us showed it and died, and the
-        gateway brought the command again. Asked for as long as Discord can tell: without it everybody sees a question
-        that nobody answers."""
-        deadline = interaction.created_at.timestamp() + interactions.TOKEN_SECONDS
-        for wait in growing_waits():
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    return str((await interaction.original_response()).id)
-            except UNREACHABLE as exc:
-                log.warning("a command's answer cannot be seen, yet: %s", type(exc).__name__)
-            except discord.DiscordException as exc:
-                log.info("a command was not answered: %s", getattr(exc, "code", type(exc).__name__))
-                return None
-            if time.time() + wait > deadline:
-                return None
-            await asyncio.sleep(wait)
-        raise AssertionError("the waits never end")
+    async def _about(self, about: Heard, skill: Skill, files: Sequence[File]) -> str:
+        """The same for the menu of a message. Its text is read with what stands above, so that whoever deletes or edits
+        it changes what is remembered of it."""
+        if skill is Skill.ASK:
+            return await self._store(about)
+        read = await self._attachments.read(files)
+        try:
+            question = ask_for(Wish(skill, files=read.files), above=True)
+        except PromptError as error:
+            return f"{error.user_notice}\n{read.remarks}".strip()
+        return await self._store(replace(about, message=asking(about.message, question)), read.remarks)
 
-    async def _store_private(self, interaction: discord.Interaction, heard: Heard, files: Sequence[File] = ()) -> None:
-        if error := await self._store(heard, files):
-            await best_effort(interaction.edit_original_response(content=error, allowed_mentions=_NOBODY))
-
-    async def _store(self, heard: Heard, files: Sequence[File] = ()) -> str:
-        """Have it stored; gives what the person is told when that failed."""
-        if files:
-            heard = replace(heard, message=await self._attachments.read_into(heard.message, files))
+    async def _store(self, heard: Heard, remarks: str = "") -> str:
+        heard = replace(heard, message=replace(heard.message, remarks=remarks))
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 await self._reception.hear(heard)
@@ -204,41 +221,38 @@ class Desk:
             return StoreUnavailable.user_notice
         return ""
 
-    async def _say(self, interaction: discord.Interaction, sentence: str) -> None:
-        """Answer with a sentence that this person alone sees."""
-        await best_effort(
-            interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=_NOBODY), ACK_SECONDS
-        )
-
-    async def _defer(self, interaction: discord.Interaction) -> bool:
-        return await _acknowledged(interaction.response.defer(ephemeral=True, thinking=True))
-
-    async def _acknowledge(self, interaction: discord.Interaction) -> bool:
-        """For a button: nothing is shown."""
-        return await _acknowledged(interaction.response.defer())
+    async def _pressed(self, pressed: Press) -> str:
+        """What the person is told of it."""
+        try:
+            # A double click is two presses at once: the second is to find what came of the first.
+            async with asyncio.timeout(STORE_SECONDS), self._order.turn(pressed.message_id):
+                return await self._reception.pressed(pressed)
+        except (StoreUnavailable, Refused) as error:
+            return error.user_notice
+        except TimeoutError:
+            return StoreUnavailable.user_notice
 
 
-# Of what broke only the kind is logged: an address in its text would hold the interaction's token.
-async def _acknowledged(call: Awaitable[Any]) -> bool:
-    """False when it is too late: nothing can be shown for it any more."""
+def file_of(attachment: discord.Attachment) -> File:
+    """What somebody attached."""
+    return File(attachment.filename, attachment.url, attachment.size, attachment.content_type or "")
+
+
+def _is_hidden(interaction: discord.Interaction, private: bool) -> bool:
+    return private and called(interaction).place.kind is not Kind.DIRECT
+
+
+def _lacking(given: Given) -> str:
+    """What it needs to be asked, as a sentence; "" for nothing."""
     try:
-        async with asyncio.timeout(ACK_SECONDS):
-            await call
-    except discord.HTTPException as exc:
-        if exc.code != ALREADY_ANSWERED:
-            log.warning("an interaction could not be acknowledged: %s", exc.code)
-            return False
-    except UNREACHABLE as exc:
-        log.warning("an interaction's acknowledgement is not confirmed: %s", type(exc).__name__)
-    return True
+        return "" if given.question().text.strip() else NOTHING_ASKED
+    except PromptError as error:
+        return error.user_notice
 
 
-async def best_effort(call: Awaitable[Any], seconds: float = 10.0) -> None:
-    """What a person is told, if it can be."""
-    try:
-        async with asyncio.timeout(seconds):
-            await call
-    except discord.HTTPException as exc:
-        log.info("a person could not be told: %s", exc.code)
-    except UNREACHABLE as exc:
-        log.info("a person could not be told: %s", type(exc).__name__)
+def _with_typed(sentence: str, given: Given) -> str:
+    """Discord opens no second form, and what was typed into the first is gone."""
+    if not given.code:
+        return sentence
+    fence, code = fence_for(given.code), given.code[:_MOST_RETURNED]
+    return to_discord(f"{sentence}\n{AS_YOU_TYPED_IT}\n{fence}\n{code}\n{fence}", MAX_CONTENT)

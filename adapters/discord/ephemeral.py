@@ -98,7 +98,8 @@ class Ephemeral:
 
 def is_first(job: Job, key: str) -> bool:
     """Whether this takes the place of "thinking". Below a button that was pressed stands no such thing."""
-    pressed = job.messages[0].command in {Command.CONTINUE, Command.AGAIN}
+    first = job.messages[0]
+    pressed = "pressed" in first.reply_to or first.command in {Command.CONTINUE, Command.AGAIN}
     return not pressed and key == f"{job.id}:0"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from adapters.called_by_name import points_above
 from adapters.discord.channels import PLATFORM, Kind, Place
 from adapters.discord.identity import Identity
 from adapters.discord.payloads import (
@@ -54,11 +55,12 @@ class File:
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message, and the files whose text belongs to it. `anew` is what it is if there is no conversation that it could
-    go on with."""
+    go on with. `by_name`: it is said to us and nobody else, so that its first word may be a skill's name."""
 
     heard: Heard
     files: tuple[File, ...] = ()
     anew: Heard | None = None
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,7 @@ def _said(message: Json, place: Place, ears: Ears, *, is_edit: bool = False) -> 
     if is_bare and not (asks or direct or is_edit):
         return None  # a sticker, say
     name = name_of(author, part(message, "member"))
+    by_name, points_up = to_us or direct, is_bare or (points_above(text) and not files)
     inbound = InboundMessage(
         address=place.address(thread),
         message_id=message_id,
@@ -189,20 +192,20 @@ def _said(message: Json, place: Place, ears: Ears, *, is_edit: bool = False) -> 
         author_name=name,
         text=text,
         sent_at=milliseconds_of(message_id) / 1000,
-        above=_above(place, to_us, is_bare, replied_to),
+        above=_above(place, to_us, points_up, replied_to),
         reply_to=reply_to(place, thread, user, title(text, name)),
     )
     heard = Heard(inbound, mentioned=asks, direct=direct, elsewhere=elsewhere and not asks)
     if thread == message_id or is_chat or is_bare:
-        return Said(heard, files)
+        return Said(heard, files, by_name=by_name)
     # To one's own "hello", say, or to what one wrote before we came: that may be what the question is about.
     own = replace(
         inbound,
         address=place.address(message_id),
-        above=_above(place, True, is_bare, replied_to),
+        above=_above(place, True, points_up, replied_to),
         reply_to=reply_to(place, message_id, user, title(text, name)),
     )
-    return Said(heard, files, anew=Heard(own, mentioned=True))
+    return Said(heard, files, Heard(own, mentioned=True), by_name)
 
 
 def _edited(message: Json, place: Place, ears: Ears) -> Edited | None:
@@ -216,7 +219,7 @@ def _edited(message: Json, place: Place, ears: Ears) -> Edited | None:
     at = _seconds(edited_at)
     anew = None if said.anew is None else _heard_at(said.anew, at)
     edit_id = f"{said.heard.message.message_id}/edited/{edited_at}"
-    return Edited(Said(_heard_at(said.heard, at), said.files, anew), edit_id)
+    return Edited(replace(said, heard=_heard_at(said.heard, at), anew=anew), edit_id)
 
 
 def _heard_at(heard: Heard, edited_at: float) -> Heard:
@@ -238,14 +241,14 @@ def _deleted(message_id: str, place: Place) -> InboundMessage:
     )
 
 
-def _above(place: Place, to_us: bool, is_bare: bool, replied_to: str) -> tuple[str, ...]:
+def _above(place: Place, to_us: bool, points_up: bool, replied_to: str) -> tuple[str, ...]:
     """Where people's earlier messages stand that belong to this one."""
     above = (f"message:{place.id}:{replied_to}",) if replied_to and (to_us or place.kind is Kind.DIRECT) else ()
     if not to_us or place.kind is Kind.DIRECT:
         return above
     if place.kind is Kind.THREAD:
         return ("thread", *above)
-    return ("channel",) if is_bare and not above else above
+    return ("channel",) if points_up and not above else above
 
 
 def _replied(message: Json) -> tuple[str, str]:

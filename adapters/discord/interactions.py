@@ -9,7 +9,7 @@ Ids of messages that come of an interaction begin with a snowflake, as those of 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
@@ -19,9 +19,12 @@ from adapters.discord.formatting import to_discord
 from adapters.discord.payloads import milliseconds_of
 from adapters.discord.places import PRIVATE_THREAD
 from adapters.discord.reading import title
+from adapters.discord.wishing import asking
 from adapters.markdown.links import INVISIBLE
 from conversation.model import Action, InboundMessage, ThreadId
 from conversation.reception import Heard, Person, Press
+from conversation.skills import Question
+from conversation.splitting import split
 
 TOKEN_SECONDS = 900
 ECHOED_CHARACTERS = 1500
@@ -51,8 +54,10 @@ class Called:
 
     @property
     def private_address(self) -> ThreadId:
-        """What one person asks us in one place so that nobody else sees it is one conversation."""
-        return ThreadId(PLATFORM, self.place.guild, self.place.id, f"{PRIVATE_THREAD}{self.user}")
+        """What one person asks us in one channel, its threads included, so that nobody else sees it is one
+        conversation."""
+        channel = self.place.parent or self.place.id
+        return ThreadId(PLATFORM, self.place.guild, channel, f"{PRIVATE_THREAD}{self.user}")
 
     @property
     def private_reply_to(self) -> dict[str, str]:
@@ -100,53 +105,73 @@ def missing_permissions(interaction: discord.Interaction) -> list[str]:
             needed = ["view_channel", "send_messages_in_threads"]
         case _:
             needed = ["view_channel", "send_messages"]
+    return _missing(interaction, needed)
+
+
+def missing_to_show(interaction: discord.Interaction, action: Action) -> list[str]:
+    """The same for a private answer that is shown to everybody."""
+    if place_of_interaction(interaction).kind is not Kind.CHANNEL:
+        return missing_permissions(interaction)
+    for_thread = ["create_public_threads", "send_messages_in_threads"] if action is Action.THREAD else []
+    return _missing(interaction, ["view_channel", "send_messages", *for_thread])
+
+
+def may_manage(interaction: discord.Interaction) -> bool:
+    """Whether who called it up may set what holds for the channel. In direct messages everybody may."""
+    return interaction.guild_id is None or interaction.permissions.manage_channels
+
+
+def _missing(interaction: discord.Interaction, needed: list[str]) -> list[str]:
     allowed = interaction.app_permissions
     return [name.replace("_", " ").title() for name in needed if not getattr(allowed, name)]
 
 
-def public_question(by: Called, root: str, text: str, asked: str) -> Heard:
+def public_question(by: Called, root: str, question: Question, thread_title: str) -> Heard:
     """A question that everybody sees in the message `root`, which was posted for it; answered in a thread of that."""
     message = InboundMessage(
         address=by.place.address(root),
         message_id=root,
         author_id=by.user,
         author_name=by.name,
-        text=text,
+        text="",
         sent_at=by.at,
         dedupe_keys=(f"discord:interaction:{by.id}",),
-        reply_to=reply_to(by.place, root, by.user, title(asked, by.name)),
+        reply_to=reply_to(by.place, root, by.user, thread_title),
     )
-    return Heard(message, mentioned=True, direct=by.place.kind is Kind.DIRECT)
+    return Heard(asking(message, question), mentioned=True, direct=by.place.kind is Kind.DIRECT)
 
 
-def private_question(by: Called, text: str, asked: str) -> Heard:
+def private_question(by: Called, question: Question, thread_title: str) -> Heard:
     """A question that only who asks it sees, and its answer."""
-    message = InboundMessage(
-        address=by.private_address,
-        message_id=by.id,
-        author_id=by.user,
-        author_name=by.name,
-        text=text,
-        sent_at=by.at,
-        reply_to={**by.private_reply_to, "title": title(asked, by.name)},
-    )
-    return Heard(message, mentioned=True)
+    message = _said_privately(by, by.private_address, "")
+    message = replace(message, reply_to={**message.reply_to, "title": thread_title}, private=True)
+    return Heard(asking(message, question), mentioned=True)
 
 
 def forget(by: Called) -> Heard:
     """The wish to have the conversation forgotten: the thread's or the direct messages', else what this person asked us
     here privately. Told to them alone."""
     in_place = by.place.kind in {Kind.THREAD, Kind.DIRECT}
-    message = InboundMessage(
-        address=by.place.address(by.id) if in_place else by.private_address,
+    return Heard(_said_privately(by, by.place.address(by.id) if in_place else by.private_address, "forget"), True)
+
+
+def status(by: Called) -> Heard:
+    """The wish to know how things stand here. In line behind nothing, and told to them alone."""
+    place = by.place
+    address = ThreadId(PLATFORM, place.guild, place.parent or place.id, by.id)
+    return Heard(_said_privately(by, address, "status"), mentioned=True)
+
+
+def _said_privately(by: Called, address: ThreadId, text: str) -> InboundMessage:
+    return InboundMessage(
+        address=address,
         message_id=by.id,
         author_id=by.user,
         author_name=by.name,
-        text="forget",
+        text=text,
         sent_at=by.at,
         reply_to=by.private_reply_to,
     )
-    return Heard(message, mentioned=True)
 
 
 def about_message(by: Called, message_id: str, content: str) -> Heard:
@@ -187,13 +212,42 @@ def press(
         id=by.id,
         at=by.at,
         message_id=message_id,
-        reply_to=by.private_reply_to if is_private else reply_to(by.place, message_id, by.user),
+        # "pressed": what comes of it takes no message's place.
+        reply_to={**by.private_reply_to, "pressed": "1"} if is_private else reply_to(by.place, message_id, by.user),
+        private=is_private,
     )
 
 
-def echo(name: str, asked: str) -> str:
+def showing(by: Called, action: Action, target: str, message_id: str) -> Press:
+    """A press of a button that shows a private answer to everybody: with a message of its own that says who asks, and
+    below that or in a thread of it."""
+    place = by.place
+    in_thread = action is Action.THREAD and place.kind is Kind.CHANNEL
+    where = {"channel": place.parent or place.id, "user": by.user, "root": "thread" if in_thread else "place"}
+    if place.kind is not Kind.CHANNEL:
+        where["thread"] = place.id
+    return Press(
+        action=action,
+        target=target,
+        person=Person(by.private_address, by.user),
+        person_name=by.name,
+        id=by.id,
+        at=by.at,
+        message_id=message_id,
+        reply_to=where,
+        private=True,
+        # Until it is there nobody knows its id.
+        shown_at=place.address(f"{action}-{target}"),
+    )
+
+
+def echo(name: str, asked: str, characters: int = ECHOED_CHARACTERS) -> str:
     """The message that shows to everybody what was asked. It stands under our name: its links show where they lead."""
-    shown = asked if len(asked) <= ECHOED_CHARACTERS else f"{asked[:ECHOED_CHARACTERS]}…"
+    parts = split(asked, characters)
+    shown = asked
+    if len(parts) > 1:
+        shown = parts[0].text.rstrip()
+        shown += "\n…" if shown.endswith("```") else "…"
     # Whom a person mentions is shown by name, and called by nobody.
     shown = to_discord(shown, ECHO_ROOM).replace(f"@{INVISIBLE}", "@")
     who = _MARKS.sub(r"\\\g<0>", name)

@@ -20,17 +20,21 @@ from adapters.discord.catching_up import CatchingUp, Marked
 from adapters.discord.client import INTERACTION, CorralClient
 from adapters.discord.commands import build_tree, register
 from adapters.discord.desk import Desk
+from adapters.discord.forms import filled
 from adapters.discord.gateway import PING_SECONDS, SILENT_PINGS, Gateway
 from adapters.discord.identifying import IDENTIFY_SECONDS
 from adapters.discord.identity import REFUSED, DiscordAccess, DiscordRefused, Identity
 from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups, why
 from adapters.discord.payloads import Json, number, snowflake
+from adapters.discord.pending import Pending
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
+from adapters.discord.settings import SettingsDesk
 from adapters.discord.turn import Sessions
 from adapters.first_contact import first_contact
 from conversation.background import Background
 from conversation.errors import CorralError
+from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Reception
 from conversation.waits import growing_waits
 
@@ -62,6 +66,7 @@ class DiscordListener:
         reception: Reception,
         gateways: Gateways,
         api: DiscordApi,
+        preferences: PreferenceDesk,
         *,
         on_refused: Callable[[DiscordRefused], object] = lambda _: None,
         origins: Collection[str] = CDN,
@@ -70,6 +75,7 @@ class DiscordListener:
         ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._access, self._reception, self._gateways, self._api = access, reception, gateways, api
+        self._preferences = preferences
         self._on_refused, self._origins = on_refused, origins
         self._contact_seconds, self._identify_seconds = contact_seconds, identify_seconds
         self._ping_seconds = ping_seconds
@@ -131,7 +137,7 @@ class DiscordListener:
             stack.push_async_callback(lookups.aclose)
             gateway, tree = assemble(
                 client, lookups, attachments, self._background, self._access, self._reception, self._gateways,
-                self._api, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
+                self._api, self._preferences, on_contact=self._contacted.set, identify_seconds=self._identify_seconds,
                 ping_seconds=self._ping_seconds,
             )  # fmt: skip
             registering = asyncio.create_task(register(tree), name="tell Discord of our commands")
@@ -177,6 +183,7 @@ def assemble(
     reception: Reception,
     gateways: Gateways,
     api: DiscordApi,
+    preferences: PreferenceDesk,
     **more: Any,
 ) -> tuple[Gateway, discord.app_commands.CommandTree[Any]]:
     """The gateway of a client that is logged in, with all that hears what it brings, and the commands. `more` is for
@@ -186,17 +193,29 @@ def assemble(
     marks = Marks()
     receiving = Receiving(access, me, reception, lookups, attachments, Asides(api, background), marks)
     catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving, marks)
-    desk = Desk(reception, attachments, direct=access.direct)
+    pending = Pending()
+    desk = Desk(reception, attachments, pending, direct=access.direct)
     client.add_dynamic_items(*actions_of(desk))
-    handle = _handler(receiving, lookups, desk)
+    _hear_forms(client, desk)
+    handle = _handler(receiving, lookups, pending)
     gateway = Gateway(client, me.application, gateways, api.budget, handle, HANDLED, catching_up.run, marks, **more)
-    return gateway, build_tree(client, desk, direct=access.direct)
+    return gateway, build_tree(client, desk, SettingsDesk(preferences, pending), direct=access.direct)
 
 
-def _handler(receiving: Receiving, lookups: Lookups, desk: Desk) -> Callable[[str, Json], Any]:
+def _hear_forms(client: CorralClient, desk: Desk) -> None:
+    """All that are sent back, whichever process opened them: discord.py itself knows its own ones only."""
+
+    async def on_interaction(interaction: discord.Interaction[Any]) -> None:
+        if interaction.type is discord.InteractionType.modal_submit and (sent := filled(interaction.data)) is not None:
+            await desk.submitted(interaction, sent)
+
+    client.event(on_interaction)
+
+
+def _handler(receiving: Receiving, lookups: Lookups, pending: Pending) -> Callable[[str, Json], Any]:
     def handle(event: str, payload: Json) -> Any:
         if event == INTERACTION:
-            return desk.pending.expect(snowflake(payload, "id")) if number(payload, "type") in _ASKING else None
+            return pending.expect(snowflake(payload, "id")) if number(payload, "type") in _ASKING else None
         if event in TOLD_IN | events.GONE:
             lookups.learn(event, payload)
             place = events.gone(event, payload) if event in events.GONE else None

@@ -6,7 +6,7 @@ Source: discord.com/developers/docs/topics/oauth2#bot-users and .../topics/permi
 |---|---|
 | View Channels | to hear |
 | Read Message History | to read what stands above a question, and what was asked while it was away |
-| Send Messages | to answer in forums' posts, and beside voice channels |
+| Send Messages | to answer in forums' posts and beside voice channels, and to show private answers to everybody |
 | Create Public Threads, Send Messages in Threads | to answer each question in a thread of its own |
 | Attach Files | code that is too long for a message |
 """

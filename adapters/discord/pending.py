@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import functools
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import discord
 
 from adapters.discord.progress import Work
 
@@ -53,3 +57,27 @@ class Pending:
         finally:
             if self._open.get(interaction_id) is opened:
                 del self._open[interaction_id]
+
+
+class SeesTo(Protocol):
+    """What answers interactions."""
+
+    pending: Pending
+
+
+Parameters = ParamSpec("Parameters")
+Seer = TypeVar("Seer", bound=SeesTo)
+Seen = Callable[Concatenate[Seer, discord.Interaction, Parameters], Awaitable[None]]
+
+
+def until_seen_to(act: Seen[Seer, Parameters]) -> Seen[Seer, Parameters]:
+    """Until `act` has ended, the interaction comes again if this process dies."""
+
+    @functools.wraps(act)
+    async def seen_to(
+        self: Seer, interaction: discord.Interaction, /, *args: Parameters.args, **more: Parameters.kwargs
+    ) -> None:
+        with self.pending.seeing_to(str(interaction.id)):
+            await act(self, interaction, *args, **more)
+
+    return seen_to

@@ -2,7 +2,9 @@
 
 Its keys: "channel" (where it was asked), "thread" (the thread, forum post, DM or voice channel to answer in), else
 "from" (the message to open a thread from) and "title" (its name), "user" (who asked), "dm" ("1" for a DM); for an
-answer that one person sees alone "interaction" (its token), "application" and "expires" (seconds since 1970).
+answer that one person sees alone "interaction" (its token), "application" and "expires" (seconds since 1970), and
+"pressed" when a button below another one asked for it; for such an answer that is shown to everybody "root": "thread"
+when it goes into a thread of its own, else "place".
 """
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ def needs_thread(job: Job) -> bool:
     """Whether the answer needs a thread that nobody has opened yet, as far as the job knows."""
     where = job.messages[0].reply_to
     return job.place in _UNKNOWN and "from" in where and "thread" not in where and "interaction" not in where
+
+
+def needs_root(job: Job) -> bool:
+    """Whether a message is to be posted above the answer, to say who asks, and as far as the job knows nobody did."""
+    return job.place in _UNKNOWN and "root" in job.messages[0].reply_to
 
 
 def thread_address(job: Job) -> ThreadId:

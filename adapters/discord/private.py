@@ -18,6 +18,7 @@ from adapters.discord.finding import FILE
 from adapters.discord.messages import Messages
 from adapters.discord.places import Interaction, asked_privately_in, destination_of, question_id
 from adapters.discord.refusals import NO_DM, NO_MUTUAL_GUILD, UNKNOWN_MESSAGE, Barred, Refusal
+from adapters.discord.shown import as_private
 from conversation.errors import CorralError
 from conversation.model import Job, Segment, SegmentState
 from conversation.ports import Attachment, Content, Written
@@ -54,7 +55,8 @@ class PrivateAnswers:
         by = _interaction(job)
         if _is_alive(by):
             try:
-                return Written(await self._ephemeral.post(by, job, key, content), PRIVATE)
+                shown = as_private(job, content, direct=False)
+                return Written(await self._ephemeral.post(by, job, key, shown), PRIVATE)
             except Refusal as error:
                 if not is_expired(error):
                     raise
@@ -67,15 +69,17 @@ class PrivateAnswers:
         assert message_id is not None
         at = self._moved.get(message_id) or Written(message_id, segment.mode)
         if at.mode == DIRECT:
-            await self._messages.edit(await self._channel(job), key, at.message_id, content, asked_privately_in(job))
+            shown = as_private(job, content, direct=True)
+            await self._messages.edit(await self._channel(job), key, at.message_id, shown, asked_privately_in(job))
             return
         if _is_alive(by):
+            shown = as_private(job, content, direct=False)
             try:
-                await self._ephemeral.edit(by, key, at.message_id, content)
+                await self._ephemeral.edit(by, key, at.message_id, shown)
             except Refusal as error:
                 if error.code == UNKNOWN_MESSAGE and not at.mode:
                     # A message of the old answer that another token wrote: the new one cannot reach it.
-                    self._moved[message_id] = Written(await self._ephemeral.post(by, job, key, content), PRIVATE)
+                    self._moved[message_id] = Written(await self._ephemeral.post(by, job, key, shown), PRIVATE)
                     return
                 if not is_expired(error):
                     raise
@@ -102,6 +106,7 @@ class PrivateAnswers:
 
     async def _move(self, job: Job, key: str, old_id: str, last: Content, content: Content) -> Written:
         """Show `content` in the direct messages, and `last` with a sentence about that in the old place."""
+        content = as_private(job, content, direct=True)
         try:
             channel = await self._channel(job)
             found = await finding.find(self._api, channel, question_id(job), key)

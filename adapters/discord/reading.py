@@ -35,7 +35,7 @@ def title(question: str, name: str) -> str:
     """What a thread is called: the question's first words outside of code blocks, at most 80 characters."""
     said = _BLOCK.sub("\n", question)
     words = next((line.split() for text in (said, question) for line in text.splitlines() if line.strip("` \t")), [])
-    line = " ".join(words).replace("`", "").strip("#*_> ")
+    line = " ".join(words).replace("`", "").lstrip("#*_> ").rstrip("#*_ ")
     if not line:
         line = f"Question of {name}"
     if len(line) <= TITLE_CHARACTERS:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 
-from adapters.discord import events
+from adapters.discord import events, wishing
 from adapters.discord.asides import PROMISE, Asides
-from adapters.discord.attachments import Attachments
+from adapters.discord.attachments import Attachments, Read
 from adapters.discord.channels import Kind, Place
 from adapters.discord.events import Deleted, Ears, Edited, News, Said
 from adapters.discord.identity import NOT_DIRECT, DiscordAccess, Identity
@@ -130,16 +131,18 @@ class Receiving:
             self._mark(place, message_id, accepted)
 
     async def _read(self, said: Said, waiting: asyncio.Timeout) -> Heard:
-        """With the text of its files, if the message concerns us: nobody else's are fetched."""
+        """With the text of its files, and as the skill that it names, if the message concerns us: nobody else's files
+        are fetched."""
         heard = said.heard
         if said.anew is not None and not await self._reception.is_known(heard.message.address):
             heard = said.anew
-        if not said.files or not await self._reception.concerns_us(heard):
-            return heard
-        waiting.reschedule(None)  # they have a time-out of their own
-        message = await self._attachments.read_into(heard.message, said.files)
-        waiting.reschedule(asyncio.get_running_loop().time() + STORE_SECONDS)
-        return Heard(message, heard.mentioned, heard.direct, heard.elsewhere, heard.external)
+        read = Read()
+        if said.files and await self._reception.concerns_us(heard):
+            waiting.reschedule(None)  # they have a time-out of their own
+            read = await self._attachments.read(said.files)
+            waiting.reschedule(asyncio.get_running_loop().time() + STORE_SECONDS)
+        message = wishing.heard(heard.message, read.files, by_name=said.by_name)
+        return replace(heard, message=replace(message, remarks=read.remarks))
 
     def _mark(self, place: Place, message_id: str, accepted: Accepted | None) -> None:
         at = milliseconds_of(message_id)

@@ -14,10 +14,11 @@ from conversation.model import Action, Offer, ThreadId
 from conversation.ports import Content
 
 MAX_CONTENT = 2_000  # characters
-# The longest that Delivery puts together has about 310; a reason that a model's server gave may be longer.
-MAX_NOTICE = 320
+# The longest that Delivery puts together has about 440; a reason that a model's server gave may be longer.
+MAX_NOTICE = 450
 # What of the answer's own text always fits.
 MAX_TEXT = MAX_CONTENT - MAX_NOTICE
+MAX_IN_ROW = 5  # buttons
 _SMALL = "-# "
 _EMPTY = "…"  # Discord takes no message without text
 
@@ -74,8 +75,11 @@ def _small_print(notice: str) -> str:
 
 
 def _rows(offers: Sequence[Offer], key: str, asked_in: ThreadId | None) -> list[dict[str, Any]]:
-    buttons = [_button(offer, key, asked_in) for offer in offers]
-    return [{"type": ComponentType.action_row.value, "components": buttons}] if buttons else []
+    words = [_button(offer, key, asked_in) for offer in offers if offer.action not in _THUMBS]
+    thumbs = [_button(offer, key, asked_in) for offer in offers if offer.action in _THUMBS]
+    # A row has room for five.
+    rows = [words, thumbs] if len(offers) > MAX_IN_ROW else [words + thumbs]
+    return [{"type": ComponentType.action_row.value, "components": row} for row in rows if row]
 
 
 def _button(offer: Offer, key: str, asked_in: ThreadId | None) -> dict[str, Any]:

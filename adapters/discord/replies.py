@@ -14,6 +14,7 @@ from adapters.discord.places import (
     Destination,
     asked_privately_in,
     destination_of,
+    needs_root,
     needs_thread,
     question_id,
     thread_address,
@@ -21,6 +22,7 @@ from adapters.discord.places import (
 from adapters.discord.private import PrivateAnswers
 from adapters.discord.refusals import UNKNOWN_MESSAGE, Refusal
 from adapters.discord.rendering import MAX_TEXT
+from adapters.discord.shown import Roots, as_public
 from adapters.discord.status import Status
 from adapters.discord.threads import Threads
 from conversation.model import Job, Segment, ThreadId
@@ -47,6 +49,7 @@ class DiscordReplies:
     def __init__(self, api: DiscordApi) -> None:
         self._api = api
         self._threads = Threads(api)
+        self._roots = Roots(api, self._threads)
         self._status = Status(api, self._threads)
         self._messages, self._direct = Messages(api), Direct(api)
         self._private = PrivateAnswers(api, self._messages, self._direct)
@@ -76,6 +79,7 @@ class DiscordReplies:
         self._status.end(job)
         if at.private is not None:
             return await self._private.post(job, segment.key, content)
+        content = as_public(job, content)
         message_id = await self._messages.post(at.channel, segment.key, job.revision, content, asked_privately_in(job))
         return Written(message_id, MESSAGE)
 
@@ -91,6 +95,7 @@ class DiscordReplies:
                 await self._private.edit(job, segment, content)
             else:
                 shown_in = self._instead.get(message_id, message_id)
+                content = as_public(job, content)
                 await self._messages.edit(at.channel, segment.key, shown_in, content, asked_privately_in(job))
         except Refusal as error:
             if error.code != UNKNOWN_MESSAGE:
@@ -129,10 +134,12 @@ class DiscordReplies:
 
     def needs_place(self, job: Job) -> bool:
         """See OpensPlaces.needs_place."""
-        return needs_thread(job)
+        return needs_thread(job) or needs_root(job)
 
     async def open(self, job: Job, *, look: bool) -> tuple[str, ThreadId]:
-        """See OpensPlaces.open. Its id is known before, so nothing is looked for."""
+        """See OpensPlaces.open. A thread's id is known before, so it is not looked for."""
+        if needs_root(job):
+            return await self._roots.open(job, look=look)
         await self._threads.open(job)
         address = thread_address(job)
         return address.thread, address

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.proxies import proxy_for
+from adapters.slack.addresses import is_slacks, origin_of
 from adapters.slack.client import web_client
 from adapters.slack.identity import Identity
 from adapters.slack.limits import METHODS, limit_of
@@ -31,7 +32,8 @@ UNSAID_RETRY_SECONDS = 30.0
 
 # These take no JSON (docs.slack.dev/apis/web-api: "Posting JSON", and slack_sdk's own way of calling them).
 _FORMS = frozenset({"auth.test", "conversations.history", "conversations.info", "conversations.open"}) | frozenset(
-    {"conversations.members", "conversations.replies", "files.getUploadURLExternal", "files.delete", "users.info"}
+    {"conversations.members", "conversations.replies", "files.getUploadURLExternal", "files.delete", "files.info"}
+    | {"users.info"}
 )
 # Slack is broken or away, and says so with HTTP 200: "some aspect of the operation may have succeeded" (the methods'
 # pages, on errors).
@@ -97,6 +99,7 @@ class SlackApi:
     ) -> None:
         self.budget = budget
         self._client = web_client(token, base_url)
+        self._origin, self._token = origin_of(base_url), token
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
         self._me: Identity | None = None
 
@@ -153,6 +156,26 @@ class SlackApi:
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             # Bytes alone show nobody anything: what comes after them does.
             raise Unreachable(f"upload: no answer: {exc!r}", certain=True) from exc
+
+    def request(
+        self, method: str, url: str, *, with_token: bool = False, **options: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """A request to an address that a payload named; `options` are those of aiohttp's request. ValueError for one
+        that is not Slack's: what is sent there, our token above all, is for nobody else."""
+        if not is_slacks(url, self._origin):
+            raise ValueError("an address that is not Slack's")
+        session = self._web.session
+        assert session is not None
+        headers = {"Authorization": f"Bearer {self._token}"} if with_token else {}
+        return session.request(
+            method,
+            url,
+            headers=headers,
+            ssl=self._web.ssl or True,
+            proxy=proxy_for(url),
+            allow_redirects=False,
+            **options,
+        )
 
     def socket(self, url: str, **options: Any) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
         """A WebSocket to an address that Slack gave; `options` are those of aiohttp's ws_connect. Raises what that

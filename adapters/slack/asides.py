@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 
 from adapters.slack.api import SlackApi
+from adapters.slack.blocks import NOTICE_LIMIT, escape
 from adapters.slack.limits import SPARE_BESIDE, limit_of, posts_in
 from adapters.slack.rendering import ASIDE, metadata
+from adapters.slack.respond import respond
 from conversation.background import Background
 from conversation.errors import CorralError, StoreUnavailable
 from conversation.model import InboundMessage
@@ -38,6 +40,11 @@ class Asides:
             )
             self._background.start(telling, "tell a person")
 
+    def respond(self, response_url: str, sentence: str) -> None:
+        """The same to who pressed or called something up, also where we are not."""
+        if sentence:
+            self._background.start(self._respond(response_url, sentence), "tell a person")
+
     def promise(self, message: InboundMessage) -> None:
         """Say under a question that it is not lost though it was not stored; once in five minutes for a channel."""
         where = message.address
@@ -50,6 +57,13 @@ class Asides:
                 channel=where.channel, thread_ts=where.thread, text=PROMISE, metadata=mark,
             )  # fmt: skip
             self._background.start(promising, "promise an answer")
+
+    async def _respond(self, response_url: str, sentence: str) -> None:
+        try:
+            body = {"response_type": "ephemeral", "replace_original": False, "text": escape(sentence, NOTICE_LIMIT)}
+            await respond(self._api, response_url, body)
+        except CorralError as error:
+            log.info("a person could not be told: %s", error)
 
     async def _say(self, team: str, method: str, *uses: Use, **shown: object) -> None:
         try:

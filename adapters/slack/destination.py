@@ -11,6 +11,9 @@ from conversation.model import Job
 CLOCK_SECONDS = 60
 
 _TS = re.compile(r"\d{6,12}\.\d{6}")
+# What `InboundMessage.reply_to` holds of an answer that its person alone sees, and of one that takes the place of the
+# message that was made for it.
+PRIVATE, SHARED = "private", "shared"
 # What a job's place is while nobody knows whether it was made.
 _UNKNOWN = frozenset({"", "?"})
 
@@ -29,6 +32,16 @@ class Destination:
 def needs_root(job: Job) -> bool:
     """Whether the answer needs a message to stand under: a slash command is none."""
     return "command" in job.messages[0].reply_to and job.place in _UNKNOWN
+
+
+def is_private(job: Job) -> bool:
+    """Whether its person alone sees the answer."""
+    return PRIVATE in job.messages[0].reply_to
+
+
+def is_shared(job: Job, key: str) -> bool:
+    """Whether this segment is shown by the message that was made for the answer."""
+    return SHARED in job.messages[0].reply_to and key == f"{job.id}:0"
 
 
 def destination_of(job: Job) -> Destination:

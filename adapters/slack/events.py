@@ -11,7 +11,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from adapters.called_by_name import points_above
 from adapters.slack import interactions
+from adapters.slack.attachments import File, files_of
+from adapters.slack.commands import Opening
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import Shortcut
 from adapters.slack.mrkdwn import begins_with_mention, mentions, plain, without_mention
@@ -66,7 +69,7 @@ class Gone:
     place: ThreadId
 
 
-News = Heard | Edited | Deleted | Press | Stopped | HomeOpened | Gone | Shortcut
+News = Heard | Edited | Deleted | Press | Stopped | HomeOpened | Gone | Shortcut | Opening
 
 
 def translate(payload: object, me: Identity, names: Mapping[str, str]) -> News | None:
@@ -77,9 +80,9 @@ def translate(payload: object, me: Identity, names: Mapping[str, str]) -> News |
             case "event_callback":
                 return _event(body, me, names)
             case "block_actions":
-                return interactions.press(body, me, names)
+                return interactions.opening(body, me, names) or interactions.press(body, me, names)
             case "message_action":
-                return interactions.shortcut(body, me, names)
+                return interactions.opening(body, me, names) or interactions.shortcut(body, me, names)
     except Malformed as exc:
         log.warning("a payload of Slack's cannot be read: %s", exc)
     return None
@@ -96,6 +99,15 @@ def people_in(payload: object, me: Identity) -> list[str]:
         return [actor, *mentioned[:MAX_NAMES]] if actor else []
     except Malformed:
         return []
+
+
+def files_in(payload: object) -> tuple[File, ...]:
+    """What is attached to the message that an event tells of."""
+    try:
+        event = part(part(payload), "event")
+        return files_of((part(event, "message") or event).get("files"))
+    except Malformed:
+        return ()
 
 
 def _event(body: Json, me: Identity, names: Mapping[str, str]) -> News | None:
@@ -137,12 +149,12 @@ def _heard(
     if not (mentioned or direct or thread_ts or told_before):
         return None  # people talk
     text = plain(without_mention(mrkdwn, me.user), names).strip()
-    if not (text or mentioned or direct):
-        return None  # a picture, say
+    if not (text or mentioned or direct or message.get("files")):
+        return None  # a card of an app's, say
     home = string(message, "user_team") or string(message, "source_team") or string(message, "team")
     is_reply = thread_ts not in {None, ts}
     above = linked(mrkdwn)
-    if mentioned and not direct and (is_reply or not text):
+    if mentioned and not direct and (is_reply or not text or points_above(text)):
         above = (f"thread:{thread_ts}" if is_reply else "channel", *above)
     return Heard(
         InboundMessage(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from adapters.slack.api import Refusal, SlackApi
-from adapters.slack.destination import destination_of, question_ts
+from adapters.slack.destination import destination_of, is_private, question_ts
 from adapters.slack.files import FILE, file_id_in
+from adapters.slack.private import unseen
 from adapters.slack.rendering import ANSWER, key_in
 from adapters.slack.threads import replies
 from conversation.model import Job, Segment
@@ -18,7 +19,10 @@ STREAM, MESSAGE = "stream", "message"
 async def find(api: SlackApi, job: Job, segment: Segment) -> Written | None:
     """A message is known by the key that it carries. A stream carries none before its end: it is our one message after
     the question that carries nothing, for the answers in a thread are written one after the other, and each ends with
-    its key; an errand streams nothing. A file is known by its name. Raises DeliveryError."""
+    its key; an errand streams nothing. A file is known by its name. What one person sees alone cannot be looked for.
+    Raises DeliveryError."""
+    if is_private(job):
+        return unseen(segment.key)
     at = destination_of(job)
     us = (await api.me()).user
     unfinished: Written | None = None

@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from adapters.slack.api import Refusal, SlackApi
+from adapters.slack.attachments import MAX_FILES, Attachments, files_of
 from adapters.slack.destination import question_ts
 from adapters.slack.mrkdwn import mentions, plain, without_mention
 from adapters.slack.threads import members, replies, top_level
 from conversation.earlier import Unread, read_earlier
 from conversation.errors import Unwritable
-from conversation.model import InboundMessage, Job, Role, Turn
+from conversation.model import InboundMessage, Job, Role, Skill, Turn
 from conversation.ports import Earlier, History
 from conversation.reception import is_sign
+from conversation.skills import Wish, ask_for
 
 
 class Directory(Protocol):
@@ -29,6 +31,7 @@ class Directory(Protocol):
 
 MAX_MESSAGES = 200  # of one entry; of a longer thread its root and the newest
 ABOVE_MESSAGES, ABOVE_SECONDS = 10, 3600.0
+FILE_SECONDS, MAX_REMARKS = 5.0, 3
 # Reads that are left to answers which look for their own messages.
 SPARE = 10
 
@@ -40,8 +43,8 @@ _NOT_ALLOWED = "I may not read the linked message."
 class SlackHistory:
     """A History."""
 
-    def __init__(self, api: SlackApi, people: Directory) -> None:
-        self._api, self._people = api, people
+    def __init__(self, api: SlackApi, people: Directory, attachments: Attachments) -> None:
+        self._api, self._people, self._attachments = api, people, attachments
 
     async def earlier(self, job: Job, known: Collection[str]) -> Earlier:
         """See History.earlier. Our own messages are left out, and all that came after the question."""
@@ -55,10 +58,30 @@ class SlackHistory:
                 raise
             if entry.startswith("link:"):
                 elsewhere.update({_ts(one): entry.split(":")[1] for one in said})
-            return [await self._turn(one) for one in said]
+            turns = [await self._turn(one) for one in said]
+            return await self._with_files(message.address.tenant, said, turns, remarks)
 
         elsewhere: dict[str, str] = {}
-        return replace(await read_earlier(job, known, read), elsewhere=elsewhere)
+        remarks: list[str] = []
+        found = await read_earlier(job, known, read)
+        notice = "\n".join(filter(None, (found.notice, *remarks[:MAX_REMARKS])))
+        return replace(found, notice=notice, elsewhere=elsewhere)
+
+    async def _with_files(
+        self, team: str, said: list[dict[str, Any]], turns: list[Turn], remarks: list[str]
+    ) -> list[Turn]:
+        """The files below their messages' texts; of the newest messages, for no more than a question may bring."""
+        room, made = MAX_FILES, list(turns)
+        for index in range(len(said) - 1, -1, -1):
+            files = files_of(said[index].get("files"))[:room]
+            if not files:
+                continue
+            room -= len(files)
+            read = await self._attachments.read(team, files, seconds=FILE_SECONDS)
+            text = ask_for(Wish(Skill.ASK, turns[index].text, files=read.files)).text
+            made[index] = replace(turns[index], text=text)
+            remarks.extend(filter(None, [read.remarks]))
+        return [turn for turn in made if turn.text]
 
     async def _read(self, job: Job, message: InboundMessage, entry: str) -> list[dict[str, Any]]:
         """The messages of one entry of `above`, oldest first."""
@@ -119,7 +142,8 @@ class SlackHistory:
             is_ours = message.get("user") == me.user or (me.bot and message.get("bot_id") == me.bot)
             if message.get("subtype") not in _SAID or (is_ours and not with_ours):
                 continue
-            if (text := _text(message)).strip() and not _is_sign(text, me.user):
+            text = _text(message)
+            if (text.strip() and not _is_sign(text, me.user)) or message.get("files"):
                 yield message
 
     async def _turn(self, message: dict[str, Any]) -> Turn:

@@ -1,4 +1,4 @@
-"""What people press: buttons below our messages, and the shortcut in any message's menu. Pure.
+"""What people press: buttons below our messages, and the shortcuts in any message's menu. Pure.
 
 Source: docs.slack.dev/reference/interaction-payloads, block_actions and message_action. Slack delivers them once.
 """
@@ -8,15 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.slack.commands import CORRAL, EXAMPLES, Opening, example_form
+from adapters.slack.destination import SHARED
+from adapters.slack.forms import Origin, form_about, origin_of_message
 from adapters.slack.identity import Identity
+from adapters.slack.mrkdwn import plain
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
 from adapters.slack.places import address, link, reply_to
-from conversation.model import Action, InboundMessage
+from adapters.slack.private import RESPONSE_URL, conversation_in, reply_privately
+from conversation.model import Action, InboundMessage, Skill
 from conversation.reception import Heard, Person, Press
 
-ASK_SHORTCUT = "corral_ask"
+ASK_SHORTCUT, FORM_SHORTCUT = "corral_ask", "corral_form"
 ASK_ABOUT_IT = "Please answer this message."
 _PREFIX, _FEEDBACK = "corral:", "corral:feedback"
+FORM_ACTION = "corral:form"
+# What the button of a private answer shows to everybody; what else is pressed there stays private.
+PUBLISHING = frozenset({Action.SHARE, Action.THREAD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +34,43 @@ class Shortcut:
     heard: Heard
 
 
+def opening(body: Json, me: Identity, names: Mapping[str, str]) -> Opening | None:
+    """The form that is called up: by the shortcut in a message's menu, or by an example of help. None for all else.
+    Raises Malformed."""
+    user = part(body, "user")
+    match string(body, "type"):
+        case "message_action" if string(body, "callback_id") == FORM_SHORTCUT:
+            origin = origin_of_message(body)
+            text = plain(string(part(body, "message"), "text"), names)
+            form = form_about(Skill.EXPLAIN, text, origin)
+        case "block_actions" if (pressed := _pressed(body)) is not None:
+            action_id, skill = string(pressed, "action_id"), string(pressed, "value")
+            if action_id.partition("/")[0] != FORM_ACTION or skill not in set(EXAMPLES):
+                return None
+            channel = identifier(part(body, "container"), "channel_id")
+            origin = Origin(channel, float(timestamp(pressed, "action_ts")), string(body, "response_url"))
+            form = example_form(Skill(skill), origin)
+        case _:
+            return None
+    person = Person(
+        address(me, origin.channel, ""), identifier(user, "id"), external=not me.is_home(string(user, "team_id"))
+    )
+    return Opening(form, string(body, "trigger_id"), person)
+
+
 def press(body: Json, me: Identity, names: Mapping[str, str]) -> Press | None:
-    """A button with the action_id `corral:<action>` and the Offer's target as its value; of feedback buttons, which
-    share one action_id, the value is `good:<target>` or `bad:<target>`. None for any other."""
-    actions = body.get("actions")
-    if not isinstance(actions, list) or not actions:
+    """A button with the action_id `corral:<action>`, which may go on behind a colon, and the Offer's target as its
+    value; of feedback buttons, which share one action_id, the value is `good:<target>` or `bad:<target>`. Below what
+    one person sees alone the target goes on with the conversation. None for any other."""
+    pressed, container = _pressed(body), part(body, "container")
+    if pressed is None:
         raise Malformed("actions is no list of them")
-    pressed, container = part(actions[0]), part(body, "container")
     action_id, value = string(pressed, "action_id"), string(pressed, "value")
     if not action_id.startswith(_PREFIX):
         return None
-    name, target = (
-        value.split(":", 1) if action_id == _FEEDBACK and ":" in value else (action_id[len(_PREFIX) :], value)
-    )
+    name, target = action_id[len(_PREFIX) :].partition(":")[0], value
+    if action_id == _FEEDBACK and ":" in value:
+        name, target = value.split(":", 1)
     try:
         action = Action(name)
     except ValueError:
@@ -48,15 +80,26 @@ def press(body: Json, me: Identity, names: Mapping[str, str]) -> Press | None:
     root = timestamp_or_none(container, "thread_ts") or timestamp_or_none(part(body, "message"), "thread_ts") or ts
     user = identifier(part(body, "user"), "id")
     team = string(part(body, "user"), "team_id")
+    where, reply = address(me, channel, root), reply_to(me, channel, root, user, team)
+    target, asked_in = conversation_in(me, target)
+    is_private = asked_in is not None and action not in PUBLISHING
+    if asked_in is not None:
+        where = asked_in
+        reply = (
+            reply_privately(me, user, team, string(body, "response_url"), float(at))
+            if is_private
+            else _in_public(me, user, team, action) | {RESPONSE_URL: string(body, "response_url")}
+        )
     return Press(
         action=action,
         target=target,
-        person=Person(address(me, channel, root), user, external=not me.is_home(team)),
+        person=Person(where, user, external=not me.is_home(team)),
         person_name=names.get(user, user),
         id=f"{ts}/{action_id}/{at}",
         at=float(at),
         message_id=ts,
-        reply_to=reply_to(me, channel, root, user, team),
+        reply_to=reply,
+        private=is_private,
     )
 
 
@@ -84,3 +127,14 @@ def shortcut(body: Json, me: Identity, names: Mapping[str, str]) -> Shortcut | N
             external=not me.is_home(team),
         )
     )
+
+
+def _pressed(body: Json) -> Json | None:
+    actions = body.get("actions")
+    return part(actions[0]) if isinstance(actions, list) and actions else None
+
+
+def _in_public(me: Identity, user: str, team: str, action: Action) -> dict[str, str]:
+    """A message is made for the answer: to have it in its thread, or in its own place."""
+    reply = {"command": CORRAL, "user": user, "team": team or me.team}
+    return reply | {SHARED: "1"} if action is Action.SHARE else reply

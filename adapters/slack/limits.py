@@ -32,8 +32,10 @@ _A_MINUTE = {
     "conversations.replies": _TIER_3,
     "files.completeUploadExternal": _TIER_4,
     "files.delete": _TIER_3,
+    "files.info": _TIER_4,
     "files.getUploadURLExternal": _TIER_4,
     "users.info": _TIER_4,
+    "views.open": _TIER_4,
 }
 # Calls that are only nice to have leave so many to others: names, titles, suggestions, remarks.
 SPARE_BESIDE = 20

@@ -15,16 +15,20 @@ from slack_bolt.response import BoltResponse
 from adapters.first_contact import first_contact
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
+from adapters.slack.attachments import Attachments
 from adapters.slack.client import web_client
 from adapters.slack.contact import who_am_i
+from adapters.slack.desk import Desk
 from adapters.slack.home import Home
 from adapters.slack.identity import SlackAccess, SlackRefused
 from adapters.slack.odd import log_oddity
 from adapters.slack.people import People
 from adapters.slack.receiving import Receiving
 from adapters.slack.socket_mode import PING_SECONDS, SocketMode
+from adapters.slack.understanding import Understanding
 from conversation.background import Background
 from conversation.errors import CorralError
+from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Reception
 
 log = logging.getLogger(__name__)
@@ -49,13 +53,14 @@ class SlackListener:
         reception: Reception,
         api: SlackApi,
         people: People,
+        preferences: PreferenceDesk,
         *,
         on_refused: Callable[[SlackRefused], object] = lambda _: None,
         contact_seconds: float = CONTACT_SECONDS,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._access, self._reception, self._on_refused = access, reception, on_refused
-        self._api, self._people = api, people
+        self._api, self._people, self._preferences = api, people, preferences
         self._contact_seconds, self._ping_seconds = contact_seconds, ping_seconds
         self._stack = AsyncExitStack()
         self._contacted = asyncio.Event()
@@ -85,8 +90,16 @@ class SlackListener:
         background = Background()
         self._stack.push_async_callback(background.aclose, PARTING_SECONDS)
         asides = Asides(self._api, background)
+        attachments = Attachments(self._api)
         self._receiving = receiving = Receiving(
-            self._api, self._reception, self._people, Home(self._api), asides, background
+            self._api,
+            self._reception,
+            self._people,
+            Home(self._api),
+            asides,
+            background,
+            Understanding(self._reception, attachments),
+            Desk(self._api, self._reception, self._preferences, self._people, attachments, asides),
         )
         self.app = _bolt(self._access, receiving)
         contact = asyncio.create_task(self._keep_contact(receiving), name="contact with Slack")

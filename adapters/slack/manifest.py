@@ -6,14 +6,14 @@ Source: docs.slack.dev/reference/app-manifest. What each scope is for:
 |---|---|
 | app_mentions:read | to hear `@Corral ...` |
 | channels:history, groups:history, mpim:history | to hear follow-ups in threads; to read what stands above a mention |
-| channels:read | to know that the channel of a linked message is public, and for guests whether they are in it |
+| channels:read | whether a linked message's channel is public, whether a guest is in it, and who made a channel |
 | im:history, im:write | direct messages; to tell somebody what cannot be said in a channel |
 | chat:write | to answer |
-| commands | `/corral`, `/code` and the message shortcut |
+| commands | `/corral`, `/code`, their forms and the message shortcuts |
 | assistant:write | the agent view: suggested prompts, title, status and stop button |
 | users:read | people's names, so that the model can tell several people apart |
 | files:write | code that is too long for a message |
-| files:read | to find such a file in its thread again, when Slack's reply to its upload was lost |
+| files:read | files that people attach; to find one of ours again when Slack's reply to its upload was lost |
 
 The app token of Socket Mode has the scope connections:write, which a manifest cannot give.
 """
@@ -25,7 +25,7 @@ from typing import Any
 from adapters.slack.commands import CODE, CORRAL
 from adapters.slack.home import prompts
 from adapters.slack.http_events import PATH
-from adapters.slack.interactions import ASK_SHORTCUT
+from adapters.slack.interactions import ASK_SHORTCUT, FORM_SHORTCUT
 
 SCOPES = (
     "app_mentions:read",
@@ -60,6 +60,7 @@ def manifest(*, socket_mode: bool, url: str = "https://YOUR-HOST") -> dict[str, 
     """The manifest, to be written as JSON. Without Socket Mode Slack sends to `url`, an https address that reaches
     this service's HTTP_PORT."""
     address = {} if socket_mode else {"request_url": url.rstrip("/") + PATH}
+    options = {} if socket_mode else {"message_menu_options_url": url.rstrip("/") + PATH}
     command_address = {} if socket_mode else {"url": url.rstrip("/") + PATH}
     return {
         "display_information": {"name": "Corral", "description": DESCRIPTION, "background_color": "#1f3a2d"},
@@ -77,20 +78,26 @@ def manifest(*, socket_mode: bool, url: str = "https://YOUR-HOST") -> dict[str, 
                     "type": "message",
                     "callback_id": ASK_SHORTCUT,
                     "description": "Answers this message in its thread",
-                }
+                },
+                {
+                    "name": "Use Corral on this",
+                    "type": "message",
+                    "callback_id": FORM_SHORTCUT,
+                    "description": "Explain, review, fix, test, complete or fill the code in this message",
+                },
             ],
             "slash_commands": [
                 {
                     "command": CORRAL,
-                    "description": "Ask a coding question",
-                    "usage_hint": "[question] or help",
+                    "description": "Ask a coding question, or have code explained, reviewed, fixed, tested, completed",
+                    "usage_hint": "[private] [explain|review|fix|test|complete|fill] ..., settings, status, help",
                     "should_escape": False,
                     **command_address,
                 },
                 {
                     "command": CODE,
                     "description": "Write a code snippet",
-                    "usage_hint": "[language] what it should do",
+                    "usage_hint": "[private] [language] what it should do",
                     "should_escape": False,
                     **command_address,
                 },
@@ -99,7 +106,7 @@ def manifest(*, socket_mode: bool, url: str = "https://YOUR-HOST") -> dict[str, 
         "oauth_config": {"scopes": {"bot": list(SCOPES)}},
         "settings": {
             "event_subscriptions": {**address, "bot_events": list(EVENTS)},
-            "interactivity": {"is_enabled": True, **address},
+            "interactivity": {"is_enabled": True, **address, **options},
             "org_deploy_enabled": False,
             "socket_mode_enabled": socket_mode,
             "token_rotation_enabled": False,

@@ -34,6 +34,7 @@ class Person:
     team: str = ""
     enterprise: str = ""
     is_guest: bool = False
+    is_admin: bool = False  # of the workspace
 
 
 class People:
@@ -64,6 +65,10 @@ class People:
         that they are in."""
         me, person = await self._api.me(), await self._find_one(user_id, STANDING_SECONDS)
         return bool(person.team) and not person.is_guest and not await self.is_external(user_id, me)
+
+    async def is_admin(self, user_id: str) -> bool:
+        """Whether they surely manage the whole workspace."""
+        return (await self._find_one(user_id, LOOKUP_SECONDS)).is_admin
 
     async def _find_one(self, user_id: str, seconds: float) -> Person:
         return (await self._find([user_id], seconds)).get(user_id, Person())
@@ -127,4 +132,5 @@ def _read(answer: object) -> Person:
         team=string(user, "team_id"),
         enterprise=string(part(user, "enterprise_user"), "enterprise_id"),
         is_guest=user.get("is_restricted") is not False or user.get("is_ultra_restricted") is True,
+        is_admin=user.get("is_admin") is True or user.get("is_owner") is True,
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,22 +13,29 @@ from slack_bolt.response import BoltResponse
 from adapters.slack import commands, events
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
+from adapters.slack.blocks import Button, blocks
+from adapters.slack.commands import EXAMPLES, HELP, Opening, SettingsWanted
+from adapters.slack.desk import Desk
 from adapters.slack.events import Deleted, Edited, Gone, HomeOpened, News, Stopped
 from adapters.slack.home import Home
 from adapters.slack.identity import Identity
-from adapters.slack.interactions import Shortcut
+from adapters.slack.in_time import in_time
+from adapters.slack.interactions import FORM_ACTION, PUBLISHING, Shortcut
 from adapters.slack.membership import is_member
 from adapters.slack.people import People
+from adapters.slack.private import RESPONSE_URL
+from adapters.slack.understanding import Understanding
 from conversation.background import Background
 from conversation.errors import QueueFull, Refused, StoreUnavailable
 from conversation.model import InboundMessage
 from conversation.order import InOrder
-from conversation.reception import Heard, Person, Press, Reception
+from conversation.reception import Heard, Person, Press, Reception, is_sign
+from conversation.skills import SKILLS
 
 log = logging.getLogger(__name__)
 
-# Slack waits three seconds for the acknowledgement, and calls back at once when there is none.
-STORE_SECONDS = 2.5
+NOT_HERE = "I am not in that channel. Invite me with `/invite`, and press it again."
+
 # More at once make each other late, until all of them are too late: Slack then brings them all again.
 STORE_AT_ONCE = 16
 # Slack brings a stop again that was not acknowledged. By then the person may have asked the next question.
@@ -49,9 +54,11 @@ class Receiving:
         home: Home,
         asides: Asides,
         background: Background,
+        understanding: Understanding,
+        desk: Desk,
     ) -> None:
         self._api, self._reception, self._people, self._home = api, reception, people, home
-        self._asides, self._background = asides, background
+        self._asides, self._background, self._understanding, self._desk = asides, background, understanding, desk
         self._order, self._room = InOrder(), asyncio.Semaphore(STORE_AT_ONCE)
         self.me: Identity | None = None
 
@@ -61,12 +68,21 @@ class Receiving:
             return _not_now()
         if isinstance(payload.get("command"), str):
             return await self._command(payload, self.me)
-        news = events.translate(payload, self.me, {})
+        match payload.get("type"):
+            case "view_submission":
+                return _acknowledged_with(await self._desk.submitted(payload, self.me))
+            case "block_suggestion":
+                return _acknowledged_with(self._desk.suggested(payload))
+        return await self._told(payload, self.me)
+
+    async def _told(self, payload: dict[str, Any], me: Identity) -> BoltResponse:
+        """An event, or what was pressed."""
+        news = events.translate(payload, me, {})
         if news is None:
             return _acknowledged()  # most of what people do does not concern us
         try:
-            async with _in_time():
-                await self._in_order(news, payload, self.me)
+            async with in_time():
+                await self._in_order(news, payload, me)
         except StoreUnavailable as error:
             log.warning("Slack's %s was not stored: %s", type(news).__name__, error)
             return self._not_stored(news, error)
@@ -78,36 +94,65 @@ class Receiving:
 
     async def _command(self, payload: dict[str, Any], me: Identity) -> BoltResponse:
         """Slack brings a command once: its author is told when it is lost."""
-        names = await self._people.names(events.people_in(payload, me))
-        asked = commands.translate(payload, me, names, time.time())
+        asked = commands.translate(payload, me, {}, time.time())
+        # Before anything slow: a form opens within three seconds, or never.
+        if isinstance(asked, Opening):
+            return _acknowledged(await self._desk.open(asked, me))
+        if isinstance(asked, SettingsWanted):
+            return _acknowledged(await self._desk.open_settings(asked, me))
+        if isinstance(asked, Heard):
+            names = await self._people.names(events.people_in(payload, me))
+            asked = commands.translate(payload, me, names, time.time()) if names else asked
         if not isinstance(asked, Heard):
-            return _acknowledged(asked)
+            return _help() if asked == HELP else _acknowledged(asked if isinstance(asked, str) else "")
+        return await self._asked(asked)
+
+    async def _asked(self, asked: Heard) -> BoltResponse:
+        """Store what a command asks, and say where its answer comes."""
+        if asked.message.private:
+            return _acknowledged(await self._stored(asked) or _coming_privately(asked))
         where = asked.message.address
         looking = asyncio.create_task(is_member(self._api, where.tenant, where.channel), name="are we in the channel")
+        if sentence := await self._stored(asked):
+            looking.cancel()
+            return _acknowledged(sentence)
+        return _acknowledged(commands.answer_comes(await looking))
+
+    async def _stored(self, asked: Heard) -> str:
+        """Gives what the author is told when it was not."""
         try:
-            async with _in_time(), self._room:
+            async with in_time(), self._room:
                 await self._reception.hear(asked)
         except (StoreUnavailable, Refused) as error:
             log.warning("Slack's command was not stored: %s", error)
-            looking.cancel()
-            return _acknowledged(error.user_notice)
-        return _acknowledged(commands.answer_comes(await looking))
+            return error.user_notice
+        return ""
 
     async def _in_order(self, news: News, payload: dict[str, Any], me: Identity) -> None:
         message = _message(news)
         if message is None:
-            await self._take(news)
+            await self._take(news, me)
             return
         async with self._order.turn(message.address):
             names = {} if isinstance(news, Deleted) else await self._people.names(events.people_in(payload, me))
             named = events.translate(payload, me, names) if names else None
+            said, files = named or news, events.files_in(payload)
+            if isinstance(said, Heard):
+                if (understood := await self._understanding.of(said, files)) is None:
+                    return
+                said = understood
+            elif isinstance(said, Edited):
+                heard = await self._understanding.of(said.heard, files, is_edit=True)
+                said = replace(said, heard=heard or said.heard)
             async with self._room:
-                await self._take(named or news)
+                await self._take(said, me)
 
-    async def _take(self, news: News) -> None:
+    async def _take(self, news: News, me: Identity) -> None:
         match news:
             case Shortcut():
                 await self._reception.hear(news.heard)
+            case Opening():
+                self._tell(news, await self._desk.open(news, me))
             case Heard():
                 await self._reception.hear(news)
                 if news.direct and news.message.message_id == news.message.address.thread:
@@ -117,7 +162,7 @@ class Receiving:
             case Deleted():
                 await self._reception.deleted(news.message)
             case Press():
-                self._tell(news, await self._reception.pressed(news))
+                self._tell(news, await self._pressed(news))
             case Stopped():
                 if time.time() - news.at < STOP_SECONDS:
                     await self._stop(news.person)
@@ -126,6 +171,14 @@ class Receiving:
             case HomeOpened():
                 self._background.start(self._home.greet(news), "suggest prompts")
 
+    async def _pressed(self, press: Press) -> str:
+        where = press.person.address
+        if press.action in PUBLISHING and await is_member(self._api, where.tenant, where.channel) is False:
+            return NOT_HERE
+        if press.action in PUBLISHING:  # everybody reads there who it was
+            press = replace(press, person_name=await self._people.name_of(press.person.id))
+        return await self._reception.pressed(press)
+
     async def _stop(self, person: Person) -> None:
         # Slack says who pressed, and not where they belong.
         if self.me is not None and await self._people.is_external(person.id, self.me):
@@ -133,7 +186,7 @@ class Receiving:
         await self._reception.stop(person)
 
     def _not_stored(self, news: News, error: StoreUnavailable) -> BoltResponse:
-        if isinstance(news, Press | Shortcut):  # Slack brings these once
+        if isinstance(news, Press | Shortcut | Opening):  # Slack brings these once
             self._tell(news, error.user_notice)
             return _acknowledged()
         if isinstance(news, Heard) and news.is_ours and not news.external:
@@ -141,7 +194,11 @@ class Receiving:
         return _not_now()
 
     def _tell(self, news: News, sentence: str) -> None:
-        if isinstance(news, Press):
+        if isinstance(news, Opening):
+            self._asides.respond(news.form.origin.response_url, sentence)
+        elif isinstance(news, Press) and (url := news.reply_to.get(RESPONSE_URL)):
+            self._asides.respond(url, sentence)
+        elif isinstance(news, Press):
             where = news.person.address
             self._asides.tell(where.tenant, where.channel, news.person.id, where.thread, sentence)
         elif (message := _message(news)) is not None:
@@ -161,14 +218,21 @@ def _message(news: News) -> InboundMessage | None:
     return None
 
 
-@asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
-    """Raises StoreUnavailable before Slack gives up. What is stored all the same is recognised when it comes again."""
-    try:
-        async with asyncio.timeout(STORE_SECONDS):
-            yield
-    except TimeoutError as exc:
-        raise StoreUnavailable(f"the store took longer than {STORE_SECONDS} s") from exc
+def _coming_privately(asked: Heard) -> str:
+    # How things stand is there before anybody has read that it comes.
+    return "" if is_sign(asked.message.text, mentioned=True) else commands.ANSWER_COMES_PRIVATELY
+
+
+def _help() -> BoltResponse:
+    examples = [
+        Button(f"{FORM_ACTION}/{skill}", f"{skill}: {SKILLS[skill].example}", skill.value) for skill in EXAMPLES
+    ]
+    body = {"response_type": "ephemeral", "text": HELP, "blocks": blocks(HELP, buttons=examples)}
+    return BoltResponse(status=200, body=body)
+
+
+def _acknowledged_with(reply: dict[str, Any]) -> BoltResponse:
+    return BoltResponse(status=200, body=reply or "")
 
 
 def _acknowledged(text: str = "") -> BoltResponse:

@@ -56,10 +56,14 @@ def streamable(content: Content) -> str:
 
 
 def _blocks(text: str, notice: str, offers: Sequence[Offer]) -> list[dict[str, Any]]:
-    by_action = {offer.action: offer for offer in offers}
+    opinions = {offer.action: offer.target for offer in offers if offer.action in {Action.GOOD, Action.BAD}}
     feedback = None
-    if Action.GOOD in by_action and Action.BAD in by_action:
-        good, bad = by_action.pop(Action.GOOD), by_action.pop(Action.BAD)
-        feedback = (OPINION_ACTION, f"good:{good.target}", f"bad:{bad.target}")
-    buttons = [Button(f"corral:{offer.action}", offer.label, offer.target) for offer in by_action.values()]
-    return blocks(text, notice, buttons, feedback)
+    if len(opinions) == 2:
+        feedback = (OPINION_ACTION, f"good:{opinions[Action.GOOD]}", f"bad:{opinions[Action.BAD]}")
+    others = [offer for offer in offers if feedback is None or offer.action not in opinions]
+    return blocks(text, notice, [Button(_action_id(offer), offer.label, offer.target) for offer in others], feedback)
+
+
+def _action_id(offer: Offer) -> str:
+    # Slack refuses two of the same in one block.
+    return f"corral:{offer.action}:{offer.target}" if offer.action is Action.TRY else f"corral:{offer.action}"

@@ -5,16 +5,30 @@ Works with the bot's token alone, so that any worker can go on with any answer.
 
 from __future__ import annotations
 
-from adapters.slack import files, finding
+from dataclasses import replace
+
+from adapters.slack import files, finding, private
 from adapters.slack.api import Refusal, SlackApi
-from adapters.slack.destination import destination_of, needs_root
+from adapters.slack.destination import destination_of, is_private, is_shared, needs_root
 from adapters.slack.finding import MESSAGE, STREAM
 from adapters.slack.messages import Messages
-from adapters.slack.root import open_root, tell
+from adapters.slack.private import PrivateAnswers
+from adapters.slack.root import asked_by, open_root, tell
 from adapters.slack.status import Status
 from adapters.slack.streams import Streams
+from conversation.errors import Unwritable
 from conversation.model import Job, Segment, ThreadId
-from conversation.ports import Attachment, Content, FillsUp, OpensPlaces, ReplySink, TakesFiles, TellsPrivately, Written
+from conversation.ports import (
+    Attachment,
+    Content,
+    FillsUp,
+    OpensPlaces,
+    ReplySink,
+    ShowsWhole,
+    TakesFiles,
+    TellsPrivately,
+    Written,
+)
 
 
 class SlackReplies:
@@ -30,6 +44,7 @@ class SlackReplies:
         self._status = Status(api)
         self._streams = Streams(api, self._status.closed_by_stream)
         self._messages = Messages(api)
+        self._private = PrivateAnswers(api)
 
     @property
     def edit_interval_seconds(self) -> float:
@@ -49,7 +64,12 @@ class SlackReplies:
 
     async def post(self, job: Job, segment: Segment, content: Content) -> Written:
         """See ReplySink.post. The whole answer at once is one call as a message, and two as a stream."""
+        if is_private(job):
+            return await self._private.post(job, segment.key, content)
         at = destination_of(job)
+        if is_shared(job, segment.key):
+            await self._messages.update(at, segment.key, at.thread_ts, _with_question(job, content))
+            return Written(at.thread_ts, MESSAGE)
         if not content.final and (ts := await self._streams.start(at, segment.key, content)) is not None:
             self._status.opened_by_stream(job, at)
             return Written(ts, STREAM)
@@ -59,6 +79,11 @@ class SlackReplies:
         """See ReplySink.edit."""
         at, key, ts = destination_of(job), segment.key, segment.message_id
         assert ts is not None
+        if is_private(job):
+            await self._private.edit(job, segment, content)
+            return
+        if is_shared(job, key):
+            content = _with_question(job, content)
         if (
             segment.mode == STREAM
             and not self._streams.is_over(key)
@@ -77,14 +102,22 @@ class SlackReplies:
     async def delete(self, job: Job, message_id: str) -> None:
         """See ReplySink.delete."""
         at = destination_of(job)
+        if is_private(job) or private.is_private_id(message_id):
+            return  # what one person saw alone goes by itself
         if files.is_file(message_id):
             await files.delete(self._api, at.team, message_id)
         else:
             await self._messages.delete(at, message_id)
             await self._streams.deleted(at, message_id)
 
+    def is_shown_whole(self, job: Job) -> bool:
+        """See ShowsWhole.is_shown_whole."""
+        return is_private(job)
+
     async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
         """See TakesFiles.attach."""
+        if is_private(job):
+            raise Unwritable("a file is for everybody", user_notice="")
         return await files.attach(self._api, destination_of(job), segment.key, attachment)
 
     def is_file(self, message_id: str) -> bool:
@@ -108,7 +141,12 @@ class SlackReplies:
         await tell(self._api, job, text)
 
 
+def _with_question(job: Job, content: Content) -> Content:
+    return replace(content, text=f"{asked_by(job)}\n\n{content.text}")
+
+
 _sink: type[ReplySink] = SlackReplies
+_shows_whole: type[ShowsWhole] = SlackReplies
 _fills_up: type[FillsUp] = SlackReplies
 _opens_places: type[OpensPlaces] = SlackReplies
 _tells_privately: type[TellsPrivately] = SlackReplies

@@ -11,7 +11,7 @@ from adapters.slack.limits import limit_of, posts_in
 from adapters.slack.rendering import ROOT, key_in, metadata
 from adapters.slack.threads import top_level
 from conversation import telling
-from conversation.model import Job, ThreadId
+from conversation.model import Command, Job, ThreadId
 from conversation.pacing import Use, take_or_raise
 from conversation.telling import QUOTED_CHARACTERS, quoted
 
@@ -27,9 +27,10 @@ async def open_root(api: SlackApi, job: Job, *, look: bool) -> tuple[str, Thread
         ts = await _root_in(api, job, team, channel, look=look)
         return ts, ThreadId("slack", team, channel, ts)
     except Barred as error:
-        if error.code not in _NOT_THERE:
+        # What was to be seen by everybody has no use there.
+        if error.code not in _NOT_THERE or message.command is Command.SHOW:
             raise
-    direct = await _direct_messages(api, team, destination_of(job).person)
+    direct = await direct_messages(api, team, destination_of(job).person)
     ts = await _root_in(api, job, team, direct, look=look)
     return f"{direct}/{ts}", ThreadId("slack", team, direct, ts)
 
@@ -43,19 +44,23 @@ async def tell(api: SlackApi, job: Job, text: str) -> None:
     said = f"{escape(text, 2000)}\n{asked}".strip()
 
     async def say() -> None:
-        await _post(api, at.team, await _direct_messages(api, at.team, at.person), text=said)
+        await post(api, at.team, await direct_messages(api, at.team, at.person), text=said)
 
     await telling.tell(say)
+
+
+def asked_by(job: Job) -> str:
+    """Who asked, and what, in Markdown."""
+    message = job.messages[0]
+    asked = message.reply_to.get("asked") or message.text
+    return f"{message.author_name or 'Somebody'} asked:\n{quoted(asked[:QUOTED_CHARACTERS])}"
 
 
 async def _root_in(api: SlackApi, job: Job, team: str, channel: str, *, look: bool) -> str:
     if look and (ts := await _find(api, job, team, channel)) is not None:
         return ts
-    message = job.messages[0]
-    name = message.author_name or "Somebody"
-    asked = message.reply_to.get("asked") or message.text
-    said = f"{name} asked:\n{quoted(asked[:QUOTED_CHARACTERS])}"
-    reply = await _post(api, team, channel, blocks=blocks(said), text=fallback(said), metadata=metadata(ROOT, job.id))
+    said = asked_by(job)
+    reply = await post(api, team, channel, blocks=blocks(said), text=fallback(said), metadata=metadata(ROOT, job.id))
     return str(reply["ts"])
 
 
@@ -67,11 +72,13 @@ async def _find(api: SlackApi, job: Job, team: str, channel: str) -> str | None:
     return None
 
 
-async def _direct_messages(api: SlackApi, team: str, person: str) -> str:
+async def direct_messages(api: SlackApi, team: str, person: str) -> str:
+    """The channel of our direct messages with a person. Raises DeliveryError."""
     reply = await api.ask(team, "conversations.open", users=person)
     return str(reply["channel"]["id"])
 
 
-async def _post(api: SlackApi, team: str, channel: str, **shown: Any) -> Any:
+async def post(api: SlackApi, team: str, channel: str, **shown: Any) -> Any:
+    """A new message outside of threads; gives Slack's reply. Raises DeliveryError."""
     await take_or_raise(api.budget, Use(posts_in(team, channel)), Use(limit_of(team, "chat.postMessage")))
     return await api.call(team, "chat.postMessage", channel=channel, unfurl_links=False, unfurl_media=False, **shown)

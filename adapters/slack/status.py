@@ -12,7 +12,7 @@ import asyncio
 import logging
 
 from adapters.slack.api import Barred, Refusal, SlackApi
-from adapters.slack.destination import Destination, destination_of, needs_root
+from adapters.slack.destination import Destination, destination_of, is_private, needs_root
 from adapters.slack.limits import limit_of
 from conversation.errors import CorralError, Paced, Unreachable
 from conversation.model import Job
@@ -42,7 +42,8 @@ class Status:
 
     async def show(self, job: Job, text: str) -> None:
         """See ReplySink.status."""
-        place = self._places.get(job.id) or (None if needs_root(job) else destination_of(job))
+        has_none = needs_root(job) or is_private(job)
+        place = self._places.get(job.id) or (None if has_none else destination_of(job))
         if place is None or not place.thread_ts:
             return  # nothing stands there yet that could have a status
         if not text:

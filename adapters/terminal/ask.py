@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TextIO
 
 from rich.console import Console
@@ -14,36 +15,56 @@ from adapters.terminal.listener import TerminalThread, View
 from conversation.errors import CorralError
 from conversation.model import Ending
 from conversation.notices import THINKING
+from conversation.skills import Question
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
 
 
-async def ask(thread: TerminalThread, question: str, out: TextIO, err: TextIO, interrupts: Interrupts) -> int:
-    """Send the question and stream the answer: rendered on a terminal, the plain text anywhere else.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of a question. The exit code is 0 when there is an answer, 1 when there is none, 130 after Ctrl-C."""
 
-    Gives the exit code: 0 when there is an answer, 1 when there is none (the reason is on `err`), 130 after Ctrl-C.
-    """
+    exit_code: int
+    job_id: str = ""
+    ending: str = ""
+
+
+async def ask(
+    thread: TerminalThread,
+    question: str | Question,
+    out: TextIO,
+    err: TextIO,
+    interrupts: Interrupts,
+    *,
+    code_only: bool = False,
+) -> Asked:
+    """Send the question and stream the answer: rendered on a terminal, the plain text anywhere else, with `code_only`
+    without the fence around it. Why there is none is on `err`."""
     try:
         job_id = await thread.send(question)
     except CorralError as error:
         print(error.user_notice, file=err)
-        return EXIT_FAILED
+        return Asked(EXIT_FAILED)
     if job_id is None:
-        return EXIT_OK
+        return Asked(EXIT_OK)
     stopping: set[asyncio.Task[bool]] = set()
     with interrupts.stopping(lambda: stopping.add(asyncio.create_task(thread.stop(job_id), name="stop the answer"))):
         try:
-            view = await (_render(thread, job_id, out) if out.isatty() else _write_plain(thread, job_id, out, err))
+            if out.isatty():
+                view = await _render(thread, job_id, out)
+            else:
+                view = await _write_plain(thread, job_id, out, err, code_only=code_only)
         except asyncio.CancelledError:
             await thread.stop(job_id)  # nobody will come back for this answer
-            return EXIT_INTERRUPTED
+            return Asked(EXIT_INTERRUPTED, job_id)
     if view.notice:
         print(view.notice, file=err)
     if view.ending == Ending.STOPPED:
-        return EXIT_INTERRUPTED
-    return EXIT_FAILED if view.ending in {Ending.FAILED, Ending.REMOVED} else EXIT_OK
+        return Asked(EXIT_INTERRUPTED, job_id, view.ending)
+    failed = view.ending in {Ending.FAILED, Ending.REMOVED}
+    return Asked(EXIT_FAILED if failed else EXIT_OK, job_id, view.ending)
 
 
 async def _render(thread: TerminalThread, job_id: str, out: TextIO) -> View:
@@ -56,7 +77,7 @@ async def _render(thread: TerminalThread, job_id: str, out: TextIO) -> View:
     return view
 
 
-async def _write_plain(thread: TerminalThread, job_id: str, out: TextIO, err: TextIO) -> View:
+async def _write_plain(thread: TerminalThread, job_id: str, out: TextIO, err: TextIO, *, code_only: bool) -> View:
     view, written, said = View(), "", ""
     async with aclosing(thread.watch(job_id)) as views:
         async for view in views:
@@ -64,13 +85,23 @@ async def _write_plain(thread: TerminalThread, job_id: str, out: TextIO, err: Te
                 said = view.status
                 err.write(f"{said}\n" if said else "")
                 err.flush()
-            if not view.text.startswith(written):
-                out.write(f"\n{BEGUN_ANEW}\n")
+            text = _without_fence(view) if code_only else view.text
+            if not text.startswith(written):
+                (err if code_only else out).write(f"\n{BEGUN_ANEW}\n")
                 written = ""
-            out.write(view.text[len(written) :])
+            out.write(text[len(written) :])
             out.flush()
-            written = view.text
+            written = text
     if written and not written.endswith("\n"):
         out.write("\n")
         out.flush()
     return view
+
+
+def _without_fence(view: View) -> str:
+    """What stands in an answer that is one code block. While it grows it is not closed yet."""
+    opener, _, code = view.text.partition("\n")
+    if not view.ending:
+        return code
+    fence = opener[: len(opener) - len(opener.lstrip("`"))]
+    return code.removesuffix(fence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing, nullcontext
 
 from rich.console import Console
@@ -12,16 +13,23 @@ from adapters.terminal.formatting import MarkdownStream, harmless, render
 from adapters.terminal.interrupts import Interrupts, unseen_keys
 from adapters.terminal.listener import TerminalThread, View
 from adapters.terminal.prompt import LineSource
+from adapters.wishes import parsed_wish
 from conversation.errors import CorralError
-from conversation.model import Command, Ending, Role
+from conversation.model import Command, Ending, Role, Skill
+from conversation.skills import SKILLS, Question, ask_for
 
 HELP = """\
 Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
+  /code       write a snippet, such as /code python read a CSV file
+  /complete   go on with the code behind it; /fill fills its <FILL_ME>
+  /explain    and /review, /fix, /test: with the code behind it, or what stands above
   /continue   go on with the last answer where it ended
   /forget     forget this conversation
   /help       this text
   /quit       leave (also Ctrl-D); what is being written goes on next time
 Ctrl-C stops an answer; what there is of it is kept."""
+
+_SKILL = re.compile(rf"\s*/({'|'.join(SKILLS)})(?:\r?\n|[ \t]|\Z)")
 
 
 class Chat:
@@ -56,13 +64,24 @@ class Chat:
                 self._say("Forgotten. The next question begins a new conversation.")
             case "/continue":
                 await self._ask("", Command.CONTINUE)
+            case word if (asked := await self._asked(line)) is not None:
+                await self._ask(asked)
             case word if word.startswith("/") and " " not in word and word.count("/") == 1:
                 self._say(f"There is no command {word}. /help lists what there is.")
             case _:
                 await self._ask(line)
 
-    async def _ask(self, text: str, command: Command = Command.ASK) -> None:
-        job_id = await self._thread.send(text, command)
+    async def _asked(self, line: str) -> Question | None:
+        """What a line asks that begins with a skill's name. Raises PromptError when something is missing."""
+        found = _SKILL.match(line)
+        if found is None:
+            return None
+        # Exactly as it was pasted: behind the name one space, or the line's end, is no code.
+        wish = parsed_wish(Skill(found[1]), line[found.end() :])
+        return ask_for(wish, above=bool(await self._thread.turns()))
+
+    async def _ask(self, asked: str | Question, command: Command = Command.ASK) -> None:
+        job_id = await self._thread.send(asked, command)
         if job_id is not None:
             await self._show_answer(job_id)
 

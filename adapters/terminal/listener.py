@@ -14,10 +14,12 @@ from adapters.terminal.events import inbound
 from adapters.terminal.screen import STATUS_ID, Screen, ScreenMessage
 from conversation.errors import StoreUnavailable
 from conversation.intake import Intake, Stopped
-from conversation.model import Command, Ending, Job, ThreadId, Turn
+from conversation.model import Command, Ending, Job, Role, Skill, ThreadId, Turn
+from conversation.skills import Question
 
 # How often it is asked whether an answer that says nothing is still in the making.
 SETTLED_CHECK_SECONDS = 2.0
+STORED_CHECK_SECONDS, STORED_WITHIN_SECONDS = 0.05, 20.0
 NEVER_SHOWN = "The end of this answer could not be shown here. Start chat again to see it."
 
 
@@ -73,10 +75,12 @@ class TerminalThread:
         self._address, self._intake, self._desk = address, intake, desk
         self._screen, self._transcript = screen, transcript
 
-    async def send(self, text: str, command: Command = Command.ASK) -> str | None:
+    async def send(self, asked: str | Question, command: Command = Command.ASK) -> str | None:
         """Accept a message durably; gives its job's id, or None when it was the word stop. Raises Refused and
         StoreUnavailable."""
-        message = inbound(self._address, uuid.uuid4().hex, text, time.time(), command)
+        question = asked if isinstance(asked, Question) else Question(asked, Skill.ASK)
+        message = inbound(self._address, uuid.uuid4().hex, question.text, time.time(), command)
+        message = replace(message, skill=question.skill, language=question.language, code=question.code)
         accepted = await self._intake.receive(message)
         return None if isinstance(accepted, Stopped) else accepted.job_id
 
@@ -108,9 +112,11 @@ class TerminalThread:
                 view = view.after(record, job_id)
             yield view if view.ending else replace(view, ending=Ending.FAILED.value, notice=NEVER_SHOWN)
 
-    async def _until_settled(self, conversation_id: str, job_id: str) -> None:
+    async def _until_settled(
+        self, conversation_id: str, job_id: str, *, every_seconds: float = SETTLED_CHECK_SECONDS
+    ) -> None:
         while True:
-            await asyncio.sleep(SETTLED_CHECK_SECONDS)
+            await asyncio.sleep(every_seconds)
             with suppress(StoreUnavailable):
                 if all(job.id != job_id for job in await self._desk.pending(conversation_id)):
                     return
@@ -119,6 +125,14 @@ class TerminalThread:
         """Stop this answer, if it is still running; what there is of it is kept."""
         conversation_id = await self._desk.conversation(self._address)
         return conversation_id is not None and await self._desk.cancel(conversation_id, job_id)
+
+    async def answer(self, job_id: str) -> Turn | None:
+        """The answer as it is stored, a moment after its end is shown. None when none is."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STORED_WITHIN_SECONDS):
+                await self._until_settled(await self._conversation(), job_id, every_seconds=STORED_CHECK_SECONDS)
+        turns = await self.turns()
+        return next((turn for turn in turns if turn.exchange == job_id and turn.role is Role.ASSISTANT), None)
 
     async def turns(self) -> Sequence[Turn]:
         """What was said so far."""

@@ -32,7 +32,9 @@ class TerminalReplies:
     async def edit(self, job: Job, segment: Segment, content: Content) -> None:
         """See ReplySink.edit."""
         message_id = segment.message_id or segment.key
-        message = ScreenMessage(message_id, job.id, content.text, content.notice, content.ending)
+        # What only closes a block moves when the text grows, and what a pipe was given cannot be taken back.
+        text = content.text if content.final else content.text.removesuffix(content.closer)
+        message = ScreenMessage(message_id, job.id, text, content.notice, content.ending)
         try:
             await self._screen.put(job.conversation_id, message_id, message.to_record())
         except StoreUnavailable as exc:

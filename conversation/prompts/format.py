@@ -11,6 +11,7 @@ from typing import Literal
 from conversation.model import Message, Role
 from conversation.ports import ChatTemplate, Piece, Prompt, Tokenizer
 from conversation.prompts.estimate import estimate_tokens
+from conversation.prompts.infill import Hole, infill_prompt
 from conversation.prompts.neutralise import neutralise
 
 Form = Literal["text", "ids"]
@@ -81,8 +82,11 @@ class PromptFormat:
             self._opening_tokens = max(0, (await self.build([message])).tokens - await self.count(message))
         return self._opening_tokens
 
-    async def build(self, messages: Sequence[Message], partial: str = "", partial_ids: Sequence[int] = ()) -> Prompt:
-        """The prompt for a dialog, and for going on after `partial`, the raw beginning of its answer.
+    async def build(
+        self, messages: Sequence[Message], partial: str = "", partial_ids: Sequence[int] = (), *, lead: str = ""
+    ) -> Prompt:
+        """The prompt for a dialog, and for going on after `lead`, what its answer begins with in any case, and
+        `partial`, what the model said after that.
 
         `partial_ids` are the ids that made `partial`: with them the ids form is what the model saw while it spoke.
         Without them `partial` is encoded as the words after a text, without a space of the tokenizer's own: these ids
@@ -90,29 +94,67 @@ class PromptFormat:
         an estimate. Raises InvalidDialog, and ModelError when a server encodes and cannot.
         """
         cleaned = self.template.render(messages, self.clean)
-        if partial:
-            cleaned = (*cleaned, Piece(self.clean(partial)))
+        if lead + partial:
+            cleaned = (*cleaned, Piece(self.clean(lead + partial)))
+        ids = None
+        if self._exact_encoder is not None:
+            ids = await self._encoded(self.template.render(messages))
+            ids += await self._said(partial, partial_ids, lead)
+        return await self._prompt(cleaned, ids)
+
+    async def build_completion(self, code: str, partial: str = "", partial_ids: Sequence[int] = ()) -> Prompt:
+        """The prompt for going on with `code` and then `partial`, as in `build`, with nothing around them."""
+        bos = (Piece(self.template.bos, control=True),) if self.template.bos else ()
+        ids = None
+        if self._exact_encoder is not None:
+            ids = await self._encoded((*bos, Piece(code))) + await self._said(partial, partial_ids)
+        return await self._prompt((*bos, Piece(self.clean(code + partial))), ids)
+
+    async def build_infill(self, hole: Hole, partial: str = "", partial_ids: Sequence[int] = ()) -> Prompt:
+        """The prompt for filling a hole, and for going on after `partial`, as in `build`. The model must be one that
+        was trained for it."""
+        encoder = self._exact_encoder
+        prompt = await infill_prompt(
+            hole,
+            self.tokenizer if encoder is not None else None,
+            form=self.form,
+            server_adds_bos=self._server_adds_bos,
+        )
+        if not partial:
+            return prompt
+        said = self.clean(partial)
+        if encoder is None or prompt.token_ids is None:
+            return Prompt(prompt.text + said, None, prompt.tokens + estimate_tokens(said))
+        more = await self._said(partial, partial_ids)
+        return Prompt(prompt.text + said, (*prompt.token_ids, *more), prompt.tokens + len(more))
+
+    @property
+    def _exact_encoder(self) -> _Encoder | None:
+        return self._encoder if self._exact_ids else None
+
+    async def _encoded(self, pieces: Sequence[Piece]) -> array[int]:
+        assert self._encoder is not None
+        ids = array("I")
+        for piece in pieces:
+            ids += await self._encoder.ids(piece)
+        return ids
+
+    async def _said(self, partial: str, partial_ids: Sequence[int], lead: str = "") -> array[int]:
+        assert self._encoder is not None
+        if partial_ids:
+            return (await self._encoder.continuation(lead) if lead else array("I")) + array("I", partial_ids)
+        return await self._encoder.continuation(lead + partial) if lead + partial else array("I")
+
+    async def _prompt(self, cleaned: Sequence[Piece], ids: Sequence[int] | None) -> Prompt:
         text = "".join(piece.text for piece in cleaned)
-        ids = await self._ids(messages, partial, partial_ids)
         if self.form == "ids" and ids is not None:
             tokens = len(ids)
         elif self._encoder is not None:
             tokens = await self._count_text(cleaned)
         else:
             tokens = estimate_tokens(text)
-        return Prompt(text.removeprefix(self.template.bos) if self._server_adds_bos else text, ids, tokens)
-
-    async def _ids(
-        self, messages: Sequence[Message], partial: str, partial_ids: Sequence[int]
-    ) -> tuple[int, ...] | None:
-        if self._encoder is None or not self._exact_ids:
-            return None
-        ids = array("I")
-        for piece in self.template.render(messages):
-            ids += await self._encoder.ids(piece)
-        if partial:
-            ids += array("I", partial_ids) if partial_ids else await self._encoder.continuation(partial)
-        return tuple(ids)
+        text = text.removeprefix(self.template.bos) if self._server_adds_bos else text
+        return Prompt(text, None if ids is None else tuple(ids), tokens)
 
     async def _count_text(self, pieces: Sequence[Piece]) -> int:
         """Tokens of the pieces as one text, which is encoded in the runs that the tokenizer parts it in anyway."""

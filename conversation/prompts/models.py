@@ -40,7 +40,10 @@ def check_infills(model_id: str) -> None:
     """Raise UnsupportedModel unless the name is that of a Code Llama model that was trained to fill a hole."""
     name = _model_name(model_id)
     if not (re.search(r"code-?llama", name) and re.search(r"(?<!\d)(?:7|13)b", name) and "python" not in name):
-        raise UnsupportedModel(f"{model_id} cannot fill a hole in code; the models that can are {_INFILLS}")
+        raise UnsupportedModel(
+            f"{model_id} cannot fill a hole in code; the models that can are {_INFILLS}",
+            user_notice=f"The model here cannot fill a hole in code. Those that can are {_INFILLS}.",
+        )
 
 
 def _model_name(model_id: str) -> str:

@@ -57,7 +57,8 @@ redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_a
   'lane', lane, 'author', author, 'command', command, 'last_at', accepted_at, 'last_sent', ARGV[12], after({}), json)
 redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
 -- A sentence of ours alone does not make us take part where people talk.
-if bound or command ~= 'tell' then redis.call('SET', key('address', address), conversation, 'EX', content_seconds) end
+local is_aside = command == 'tell' or command == 'help' or command == 'status'
+if bound or not is_aside then redis.call('SET', key('address', address), conversation, 'EX', content_seconds) end
 remember(job, conversation)
 redis.call('RPUSH', mailbox, job)
 if waiting == 0 then

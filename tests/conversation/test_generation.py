@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conversation import generation
+from conversation.asking import Dialog
 from conversation.errors import ModelError, ModelOverloaded, ModelRefused, ModelUnavailable, StreamCut
 from conversation.generation import Draft, Patience, Pauses, generate, patiently
 from conversation.language_model import LanguageModel
@@ -16,7 +17,7 @@ from conversation.ports import Chunk, Piece, Sampling
 from conversation.prompts import Llama2Template, PromptFormat
 from tests.fakes import ScriptedModel
 
-QUESTION = [Message(Role.USER, "a b c d")]
+QUESTION = (Message(Role.USER, "a b c d"),)
 WHOLE = " You asked: a b c d"
 
 
@@ -30,9 +31,10 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 async def run(model: ScriptedModel, draft: Draft, *, tokens: int = 100, patience: float = 5.0) -> tuple[Ending, int]:
     """(ending, times it had to wait)"""
     waits: list[object] = []
+    known = await model.ready()
     ending = await generate(
-        await model.ready(),
-        QUESTION,
+        known.generator,
+        Dialog(known.format, QUESTION),
         draft,
         Sampling(tokens),
         patience=Patience(patience),

@@ -7,8 +7,9 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from conversation.splitting import MIN_LIMIT, Part, split
+from conversation.splitting import MIN_LIMIT, Part, long_blocks, split
 
 
 def test_what_fits_is_one_message() -> None:
@@ -66,7 +67,8 @@ def test_other_fences(fence: str) -> None:
     parts = split(text, 200)
     run = fence.strip()
     assert all(part.text.startswith(f"{run}md\n") for part in parts[1:])
-    assert all(part.text.endswith(f"\n{run}") for part in parts[:-1])
+    assert parts[0].text.endswith(f"\n{fence}")
+    assert all(part.text.endswith(f"\n{run}") for part in parts[1:-1])
     assert parts[-1].text.endswith(f"{fence}\nend")
 
 
@@ -82,6 +84,47 @@ def test_going_on_inside_a_code_block() -> None:
     """What is shown from the middle of a text on knows that it is code."""
     text = "```py\na = 1\nb = 2\n```\n"
     assert split(text, 200, begin=12) == (Part(12, "```py\nb = 2\n```\n"),)
+
+
+LINES = "".join(f"    line {number}\n" for number in range(60))
+DOCSTRING = f'def f():\n    """\n    ```\n    f()\n    ```\n    """\n{LINES}'
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (f"Here:\n```py\n{LINES}```\nDone.", LINES),
+        (f"Here:\n```py\n{LINES}", LINES),
+        (f"```\n{LINES}```", LINES),
+        (f"```py\n{DOCSTRING}```\nDone.", DOCSTRING),
+        (f"````md\n```py\nx\n```\n{LINES}````\nDone.", f"```py\nx\n```\n{LINES}"),
+        (f"~~~\n```\n{LINES}~~~\n", f"```\n{LINES}"),
+        (f"```js\n{LINES}```js\nx\n```\nDone.", f"{LINES}```js\nx\n"),
+        ("Here:\r\n```py\r\n" + LINES.replace("\n", "\r\n") + "```\r\nDone.", LINES.replace("\n", "\r\n")),
+        ("```make\n" + LINES.replace("    ", "\t") + "```\nDone.", LINES.replace("    ", "\t")),
+        ("1. Do:\n\n   ```py\n" + LINES.replace("    ", "   ") + "   ```\n\n2. Done.", LINES.replace("    ", "")),
+        (
+            "- a\n\n    - b\n\n        ```py\n" + LINES.replace("    ", 8 * " ") + "        ```\n\n- c",
+            LINES.replace("    ", ""),
+        ),
+        ("- ```py\n" + LINES.replace("    ", "  ") + "  ```\n\nDone.", LINES.replace("    ", "")),
+        ("- a\n\n    - b\n\n        ```py\n" + LINES.replace("    ", 8 * " "), LINES.replace("    ", "")),
+    ],
+)
+@pytest.mark.parametrize("limit", [MIN_LIMIT, 300, 4000])
+def test_broken_and_nested_fences(text: str, code: str, limit: int) -> None:
+    """However a model writes its fences, each message is whole Markdown with one block, and all blocks are the code."""
+    shown = []
+    for part in split(text, limit):
+        blocks = [token for token in MarkdownIt().parse(part.text) if token.type in {"fence", "code_block"}]
+        assert len(blocks) <= 1, part
+        assert all(token.content.strip() for token in blocks), part
+        shown += [token.content for token in blocks]
+    assert [line.strip() for block in shown for line in block.split("\n") if line.strip()] == [
+        line.strip() for line in code.split("\n") if line.strip()
+    ]
+    ((_, whole),) = long_blocks(text, 100)
+    assert whole == code
 
 
 @pytest.mark.parametrize("character", ["e\u0301", "👍🏽", "🇩🇪", "👩\u200d💻", "\r\n"])

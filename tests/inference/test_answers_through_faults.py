@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from conversation import generation
+from conversation.asking import Dialog
 from conversation.errors import ModelError, ModelOverloaded, ModelUnavailable
 from conversation.generation import Draft, Patience, generate
 from conversation.language_model import LanguageModel
@@ -28,7 +29,7 @@ from tests.servers.tgi import TgiServer
 from tests.servers.toy_model import Token, ToyModel, decode, tokens_of
 from tests.waiting import until
 
-QUESTION = [Message(Role.USER, "How do I read a file?")]
+QUESTION = (Message(Role.USER, "How do I read a file?"),)
 # Words of one token, and characters of one, two, three and four.
 WHOLE = " the file is naïve\n```\nx = ['ö☃🎉']\n```"
 TOKENS = list(tokens_of(WHOLE))
@@ -62,8 +63,8 @@ class Line:
     ) -> Ending:
         """Let the draft grow to its end; `waits` gets the errors that made the question wait."""
         return await generate(
-            self.model,
-            QUESTION,
+            self.model.generator,
+            Dialog(self.model.format, QUESTION),
             draft,
             sampling,
             patience=Patience(patience),

@@ -387,6 +387,101 @@ async def test_commands_and_shortcuts_are_answered_through_their_address() -> No
         assert listener.events("app_home_opened")[0]["tab"] == "messages"
 
 
+def modal(*fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A view with these inputs."""
+    label = {"type": "plain_text", "text": "Label"}
+    blocks = [
+        {"type": "input", "block_id": one["action_id"], "label": label, "element": one, "optional": True}
+        for one in fields
+    ]
+    plain = {name: {"type": "plain_text", "text": name} for name in ("title", "submit", "close")}
+    return {"type": "modal", "callback_id": "form", "blocks": blocks, **plain, **more}
+
+
+TEXT = {"type": "plain_text_input", "action_id": "text", "initial_value": "x"}
+LISTED = {"type": "external_select", "action_id": "listed", "min_query_length": 0}
+FILES = {"type": "file_input", "action_id": "files"}
+OPTION = {"text": {"type": "plain_text", "text": "Go"}, "value": "go"}
+
+
+async def test_a_modal_is_opened_once_within_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the trigger of an interaction."""
+    async with SlackServer() as slack, listening(slack) as listener:
+        bot = client_of(slack)
+        await slack.command("/code", user=BOB)
+        trigger = listener.got[-1]["payload"]["trigger_id"]
+        opened = await bot.views_open(trigger_id=trigger, view=modal(TEXT))
+        assert (slack.modal(BOB).id, slack.modal(BOB).entered) == (opened["view"]["id"], {"text": "x"})
+        assert await error_of(bot.views_open(trigger_id=trigger, view=modal(TEXT))) == "exchanged_trigger_id"
+        assert await error_of(bot.views_open(trigger_id="1.2.3", view=modal(TEXT))) == "invalid_trigger_id"
+        await slack.command("/code")
+        monkeypatch.setattr("tests.servers.slack.views.TRIGGER_SECONDS", 0.0)
+        late = listener.got[-1]["payload"]["trigger_id"]
+        assert await error_of(bot.views_open(trigger_id=late, view=modal(TEXT))) == "expired_trigger_id"
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        modal(TEXT | {"max_length": 3001}),
+        modal(TEXT | {"initial_value": "x" * 3001}),
+        modal(TEXT, TEXT),
+        modal(TEXT, title={"type": "plain_text", "text": "x" * 25}),
+        modal(TEXT, private_metadata="x" * 3001),
+        modal({"type": "static_select", "action_id": "a", "options": [OPTION] * 101}),
+        modal({"type": "checkboxes", "action_id": "a", "options": [OPTION], "initial_options": []}),
+        modal({"type": "markdown", "action_id": "a"}),
+        modal() | {"blocks": [{"type": "markdown", "text": "x"}]},
+        {name: value for name, value in modal(TEXT).items() if name != "submit"},
+        modal(FILES | {"max_files": 11}),
+    ],
+)
+async def test_a_modal_that_slack_would_refuse_is_refused(view: dict[str, Any]) -> None:
+    """And its trigger can still be used."""
+    async with SlackServer() as slack, listening(slack) as listener:
+        await slack.command("/code")
+        trigger = listener.got[-1]["payload"]["trigger_id"]
+        bot = client_of(slack)
+        assert await error_of(bot.views_open(trigger_id=trigger, view=view)) == "invalid_arguments"
+        await bot.views_open(trigger_id=trigger, view=modal(FILES))
+
+
+async def test_files_in_a_modal_need_their_scope() -> None:
+    """Its page says so."""
+    async with SlackServer(scopes={"commands", "chat:write"}) as slack, listening(slack) as listener:
+        await slack.command("/code")
+        opening = client_of(slack).views_open(trigger_id=listener.got[-1]["payload"]["trigger_id"], view=modal(FILES))
+        assert await error_of(opening) == "invalid_arguments"
+
+
+async def test_what_is_entered_in_a_modal_is_sent_in() -> None:
+    """With what was left as it was; the reply keeps it open, changes or closes it."""
+    async with SlackServer() as slack, listening(slack) as listener:
+        await slack.command("/code")
+        view = modal(TEXT, LISTED, FILES, private_metadata="kept")
+        await client_of(slack).views_open(trigger_id=listener.got[-1]["payload"]["trigger_id"], view=view)
+        listener.reply = {"options": [OPTION]}
+        assert await slack.suggest("listed", "g") == [OPTION]
+        asked = listener.got[-1]["payload"]
+        assert (asked["type"], asked["block_id"], asked["value"]) == ("block_suggestion", "listed", "g")
+        shown = slack.modal()
+        listener.reply = {"response_action": "errors", "errors": {"text": "Too short."}}
+        await slack.submit(text="y", files=[slack.add_file("a.py", "x")])
+        assert (shown.is_open, shown.errors) == (True, {"text": "Too short."})
+        sent = listener.got[-1]["payload"]["view"]
+        values = sent["state"]["values"]
+        assert sent["private_metadata"] == "kept"
+        assert values["text"]["text"] == {"type": "plain_text_input", "value": "y"}
+        assert values["listed"]["listed"] == {"type": "external_select", "selected_option": None}
+        assert values["files"]["files"]["files"][0]["name"] == "a.py"
+        listener.reply = {"response_action": "errors", "errors": {"other": "?"}}
+        with pytest.raises(AssertionError, match="other"):
+            await slack.submit()
+        listener.reply = None
+        await slack.submit()
+        assert not shown.is_open
+
+
 async def test_the_status_titles_and_prompts_are_kept() -> None:
     """They are what a person sees while waiting."""
     async with SlackServer() as slack:

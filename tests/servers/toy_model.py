@@ -25,6 +25,9 @@ _IDS = {word: FIRST_WORD + number for number, word in enumerate(WORDS)}
 _SPLIT = re.compile("(" + "|".join(map(re.escape, sorted(SPECIAL, key=len, reverse=True))) + ")")
 _WORD = re.compile("|".join(re.escape(word) for word in sorted(WORDS, key=len, reverse=True)))
 
+# An answer that begins with a code block: its language, whether that line has ended, and the code.
+_OPENED = re.compile(r"\s*```([\w.+#-]*)(\n?)(.*)", re.DOTALL)
+_CLOSER = "\n```"
 # Where an answer begins, and where its question does: Llama 2's and ChatML's.
 _ANSWERS = ("[/INST]", "<|im_start|>assistant\n")
 _QUESTIONS = ("[INST]", "<|im_start|>user\n")
@@ -50,17 +53,34 @@ class ToyModel:
         draw = Random(question.strip())
         return "".join(draw.choice(WORDS) for _ in range(self.answer_tokens))
 
+    def snippet_for(self, question: str, tag: str = "python") -> str:
+        """The whole answer to a question where the model has to begin with a code block."""
+        return f"```{tag}\n{self.answer_to(question)}\n```"
+
     def go_on(self, prompt: str) -> Iterator[Token]:
-        """The tokens that follow a prompt, up to the end token. A prompt that ends within an answer is gone on with;
-        one that ends with something that is no beginning of the answer gets a sentence that says so."""
+        """The tokens that follow a prompt, up to the end token. A prompt that ends within an answer is gone on with,
+        also where it opens a code block for it; one that ends with something that is no beginning of the answer gets a
+        sentence that says so. What is no dialog at all is gone on with as if nothing had been asked."""
+        is_dialog = any(mark in prompt for mark in _ANSWERS)
         head, partial = _divided(prompt, _ANSWERS)
         _, question = _divided(head, _QUESTIONS)
-        whole = self.answer_to(question.rpartition("<</SYS>>")[2].removesuffix("<|im_end|>\n"))
-        # A prompt's writer may have cut the leading space of a partial answer, or put one more before it.
-        begun = " " + partial.lstrip() if partial.strip() else ""
-        rest = whole[len(begun) :] if whole.startswith(begun) else f" This is no beginning of my answer: {partial!r}"
+        whole = self.answer_to(question.rpartition("<</SYS>>")[2].removesuffix("<|im_end|>\n") if is_dialog else "")
+        if not is_dialog:
+            said = next(length for length in range(len(whole), -1, -1) if prompt.endswith(whole[:length]))
+            rest = whole[said:]
+        elif (opened := _OPENED.match(partial)) is not None:
+            tag, begun = opened[1], opened[3]
+            opening = "" if opened[2] else f"{'python'.removeprefix(tag)}\n"
+            rest = f"{opening}{_rest(f'{whole}{_CLOSER}', begun, partial)}"
+        else:
+            # A prompt's writer may have cut the leading space of a partial answer, or put one more before it.
+            rest = _rest(whole, " " + partial.lstrip() if partial.strip() else "", partial)
         yield from tokens_of(rest)
         yield Token(EOS, "</s>", special=True)
+
+
+def _rest(whole: str, begun: str, partial: str) -> str:
+    return whole[len(begun) :] if whole.startswith(begun) else f" This is no beginning of my answer: {partial!r}"
 
 
 def tokens_of(text: str) -> Iterator[Token]:

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 import storage.threads
 from conversation.errors import StoreUnavailable
-from conversation.model import Ending, InboundMessage, Role, Settlement, ThreadId, Turn
+from conversation.model import Ending, InboundMessage, Language, Preferences, Role, Settlement, ThreadId, Turn
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
 from storage.inbox import RedisInbox
@@ -71,6 +71,20 @@ async def test_a_new_thread_keeps_the_prompt_that_it_started_with(threads: Redis
     assert (opened.conversation_id, opened.turns, opened.cut) == (THREAD, (), 0)
     assert opened.system_prompt == "You are terse. Größe: 1"
     assert (await threads.open(THREAD, "You are chatty.")).system_prompt == "You are terse. Größe: 1"
+
+
+async def test_a_new_thread_keeps_the_preferences_that_it_started_with(
+    redis_client: Redis, threads: RedisThreads
+) -> None:
+    """They are pinned together with the prompt, once; one that began without stays without, and so does an old one."""
+    preferences = Preferences(Language("C++", "cpp"), "Use tabs.", 0.0, 400)
+    assert (await threads.open(THREAD, "prompt", preferences)).preferences == preferences
+    again = await threads.open(THREAD, "other", Preferences(temperature=1.0))
+    assert (again.system_prompt, again.preferences) == ("prompt", preferences)
+    assert (await threads.open("plain", "prompt")).preferences == Preferences()
+    assert (await threads.open("plain", "prompt", preferences)).preferences == Preferences()
+    await redis_client.hset(KEYS.thread("old"), "system_prompt", "prompt")
+    assert (await threads.open("old", "prompt", preferences)).preferences == Preferences()
 
 
 async def test_turns_come_back_whole_and_in_their_order(redis_client: Redis, threads: RedisThreads) -> None:
@@ -258,10 +272,10 @@ async def test_changes_at_the_same_time_all_happen(redis_client: Redis, threads:
 
 
 async def test_forget_leaves_nothing_but_where_the_numbering_stands(redis_client: Redis, threads: RedisThreads) -> None:
-    """Turns, prompt, cut, screen and the counts of every vocabulary go; another thread keeps all."""
+    """Turns, prompt, preferences, cut, screen and all counts go; another thread keeps all."""
     screen = RedisScreen(redis_client, KEYS)
     for thread in (THREAD, "another"):
-        await threads.open(thread, f"prompt of {thread}")
+        await threads.open(thread, f"prompt of {thread}", Preferences(additions=f"addition of {thread}"))
         await add(redis_client, question("q1"), answer("a1"), thread=thread, cut=2)
         await threads.save_counts(thread, "llama", {"d1": 1})
         await threads.save_counts(thread, "qwen", {"d1": 1})
@@ -282,7 +296,7 @@ async def test_forget_leaves_nothing_but_where_the_numbering_stands(redis_client
     await add(redis_client, question("q2", "job-2"), cut=2)
     opened = await threads.open(THREAD, "a new prompt")
     assert opened.forgotten_at == float(kept[b"forgotten_at"]) > time.time() - 3600
-    assert opened.system_prompt == "a new prompt"
+    assert (opened.system_prompt, opened.preferences) == ("a new prompt", Preferences())
     assert all(turn.seq >= opened.cut for turn in opened.turns)
 
 

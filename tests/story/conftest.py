@@ -7,23 +7,26 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from redis.asyncio import Redis
 
 from conversation.generation import Patience
 from conversation.intake import Intake
+from conversation.language_model import ModelSource
 from conversation.manager import Manager, Manners
 from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
 from conversation.ports import Accepted, Content, Sampling
 from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
+from conversation.skills import Wish, ask_for
 from conversation.worker import Worker, Workers
 from storage.feedback import RedisFeedback
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.lanes import errands, questions
+from storage.preferences import RedisPreferences
 from storage.slots import RedisSlots
 from storage.threads import RedisThreads
 from tests.fakes import FakeHistory, RecordingPlatform, ScriptedModel
@@ -44,6 +47,7 @@ class Town:
     platform: RecordingPlatform = field(default_factory=RecordingPlatform)
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
     history: FakeHistory = field(default_factory=FakeHistory)
+    infiller: ModelSource | None = None
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -107,7 +111,15 @@ class Town:
 
     def _manager(self, queue: RedisJobs) -> Manager:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}
-        return Manager(self.threads, queue, self.model, sinks, self.manners, self.slots(), histories)
+        slots, preferences = self.slots(), self.preferences
+        return Manager(
+            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller
+        )
+
+    @property
+    def preferences(self) -> RedisPreferences:
+        """What channels and people have set."""
+        return RedisPreferences(self.redis, self.keys)
 
     @property
     def reception(self) -> Reception:
@@ -149,6 +161,19 @@ class Town:
         accepted = await Intake(self.inbox, 10_000).receive(
             self.message(text, thread=thread, author=author, command=command)
         )
+        assert isinstance(accepted, Accepted)
+        return accepted
+
+    async def wish(self, wish: Wish, *, thread: str = "t") -> Accepted:
+        """Accept what a skill is asked."""
+        question = ask_for(wish)
+        message = replace(
+            self.message(question.text, thread=thread),
+            skill=question.skill,
+            language=question.language,
+            code=question.code,
+        )
+        accepted = await Intake(self.inbox, 10_000).receive(message)
         assert isinstance(accepted, Accepted)
         return accepted
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conversation.errors import MessageTooLong
 from conversation.intake import Intake, Stopped, storable
-from conversation.model import Command
+from conversation.model import Command, Skill
 from tests.story.conftest import Town
 
 
@@ -42,4 +44,13 @@ async def test_the_limit_is_counted_in_characters_and_refuses_before_anything_is
     await intake.receive(town.message("é" * 100))
     with pytest.raises(MessageTooLong):
         await intake.receive(town.message("é" * 101))
+    with pytest.raises(MessageTooLong) as caught:
+        await intake.receive(replace(town.message("Continue this code:"), skill=Skill.COMPLETE, code="x" * 200_000))
+    assert "200,000 characters; I take up to 100." in caught.value.user_notice
     assert await town.inbox.depth() == 1
+
+
+def test_code_is_storable_too(town: Town) -> None:
+    """Half a character in it would fail when it is stored."""
+    message = Intake(town.inbox, 100).check(replace(town.message("Fill"), skill=Skill.FILL, code="a\ud800<FILL_ME>"))
+    assert message.code == "a\ufffd<FILL_ME>"

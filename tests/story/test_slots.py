@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from conversation import notices
+from conversation import guide, notices
 from conversation.model import Claim, Ending
 from conversation.ports import EditOutcome
 from storage.keys import GROUP
@@ -129,7 +129,7 @@ async def test_what_needs_no_model_does_not_wait_for_it(town: Town, busy: asynci
             await town.hear("help", thread=thread, author="eve")
 
         def helped() -> bool:
-            return [one.notice for one in town.platform.messages.values()].count(notices.HELP) == 2
+            return [one.notice for one in town.platform.messages.values()].count(guide.HELP) == 2
 
         await until("both are helped", helped)
         forget = await town.hear("forget", thread="other", author="eve")

@@ -17,6 +17,7 @@ from storage.embedded import EmbeddedValkey
 from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
+from storage.preferences import RedisPreferences
 from storage.slots import RedisSlots
 from storage.threads import RedisThreads
 from tests.fakes import RecordingPlatform, ScriptedModel
@@ -33,7 +34,8 @@ async def test_an_answer_survives_a_store_that_is_killed_and_started_again(tmp_p
     town.model, town.platform = ScriptedModel(), RecordingPlatform()
     queue = RedisJobs(redis, keys, lanes=["memory"], lease_seconds=1.0)
     manners = Manners("", Sampling(100), Patience(5.0))
-    manager = Manager(town.threads, queue, town.model, {"memory": town.platform}, manners, RedisSlots(redis, keys))
+    slots, sinks = RedisSlots(redis, keys), {"memory": town.platform}
+    manager = Manager(town.threads, queue, town.model, sinks, manners, slots, RedisPreferences(redis, keys))
     worker = Worker(queue, manager, concurrency=4, max_attempts=3, drain_seconds=10)
     stopping = asyncio.Event()
     working = asyncio.create_task(worker.run(stopping))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from conversation import notices
+from conversation import guide, notices
 from conversation.model import Action, Command, Ending
 from conversation.reception import Heard
 from tests.story.conftest import Town
@@ -91,7 +91,7 @@ async def test_help_and_refusals_are_answers_without_a_model(town: Town) -> None
     """They stand in the thread, and are no part of what the model reads."""
     async with town.worker():
         for said, external, answer in (
-            ("help", False, notices.HELP),
+            ("help", False, guide.HELP),
             ("let me in", True, notices.OUTSIDER),
             ("x" * 10_001, False, notices.too_long(10_001, 10_000)),
         ):
@@ -309,7 +309,7 @@ async def test_commands_other_than_questions_never_join_one(town: Town) -> None:
     assert second.job_id == first.job_id
     (asked,), (told,) = [await town.inbox.pending(one.conversation_id) for one in (first, help_)]
     assert [message.text for message in asked.messages] == ["one", "two"]
-    assert told.messages[0].command is Command.TELL
+    assert told.messages[0].command is Command.HELP
 
 
 async def test_a_question_that_was_deleted_before_it_came_is_not_answered(town: Town) -> None:

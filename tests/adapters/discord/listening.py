@@ -12,8 +12,10 @@ from redis.asyncio import Redis
 from adapters.discord.api import DiscordApi
 from adapters.discord.identity import DiscordAccess
 from adapters.discord.listener import DiscordListener
+from adapters.languages import language_named
 from conversation.intake import Intake
 from conversation.model import Ending, InboundMessage, Role, Settlement, ThreadId, Turn
+from conversation.preference_desk import PreferenceDesk
 from conversation.reception import InsidersOnly, Reception
 from storage.client import open_redis
 from storage.feedback import RedisFeedback
@@ -22,6 +24,7 @@ from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.lanes import errands
+from storage.preferences import RedisPreferences
 from storage.rates import RedisRates
 from storage.threads import RedisThreads
 from tests.servers.discord import BOB, BOT_USER, FORUM, PUBLIC, DiscordServer, Message, dm_of
@@ -29,6 +32,8 @@ from tests.waiting import until
 
 KEYS = Keys()
 MARKER = "That is all."
+MOST_TOKENS = 500  # of one reply
+COMMANDS = 17
 HELP = PUBLIC[2]  # every question in this channel is answered, and every post in FORUM
 
 
@@ -43,6 +48,7 @@ class Desk:
     reception: Reception
     gateways: RedisGateways
     rates: RedisRates
+    preferences: PreferenceDesk
     listeners: list[DiscordListener] = field(default_factory=list)
     apis: list[DiscordApi] = field(default_factory=list)
 
@@ -51,7 +57,9 @@ class Desk:
         access = DiscordAccess(discord.bot_token, help_channels=frozenset({HELP, FORUM}))
         told = {"origins": [discord.url], "identify_seconds": 0.01, **more}
         access = told.pop("access", access)
-        self.listeners.append(DiscordListener(access, self.reception, self.gateways, self.api(access), **told))
+        self.listeners.append(
+            DiscordListener(access, self.reception, self.gateways, self.api(access), self.preferences, **told)
+        )
         return self.listeners[-1]
 
     def api(self, access: DiscordAccess) -> DiscordApi:
@@ -114,7 +122,8 @@ async def desk_of(url: str, *, max_mailbox: int = 100, lease_seconds: float = 4.
     gateways = RedisGateways(redis, KEYS, lease_seconds=lease_seconds)
     rates = RedisRates(redis, KEYS, margin_seconds=0.0)
     jobs = RedisJobs(redis, KEYS, lanes=["discord", *errands(["discord"])])
-    desk = Desk(redis, inbox, jobs, threads, reception, gateways, rates)
+    preferences = PreferenceDesk(RedisPreferences(redis, KEYS), InsidersOnly(), language_named, MOST_TOKENS)
+    desk = Desk(redis, inbox, jobs, threads, reception, gateways, rates, preferences)
     yield desk
     for api in desk.apis:
         await api.aclose()
@@ -133,3 +142,21 @@ def answer_of_ours(discord: DiscordServer, channel: str, *rows: dict[str, Any]) 
     message = Message(discord.home.snowflakes.next(), channel, BOT_USER, "Because.", components=list(rows))
     discord.home.post(message)
     return message.id
+
+
+async def next_asked(desk: Desk) -> InboundMessage:
+    """The one question that was asked."""
+    found: list[InboundMessage] = []
+
+    async def is_there() -> bool:
+        found.extend(await desk.asked())
+        return bool(found)
+
+    await until("something is asked", is_there)
+    (message,) = found
+    return message
+
+
+def said_to(discord: DiscordServer, person: str) -> list[str]:
+    """What this person alone was shown."""
+    return [message.shown for message in discord.ephemerals if message.ephemeral_for == person]

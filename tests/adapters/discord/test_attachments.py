@@ -9,8 +9,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from adapters.discord.attachments import CDN, MAX_BYTES, MAX_FILES, Attachments
+from adapters.attachments import MAX_BYTES
+from adapters.discord.attachments import CDN, MAX_FILES, MAX_REMARKS, Attachments, Read
 from adapters.discord.events import File
+from adapters.discord.wishing import heard
 from conversation.model import InboundMessage, ThreadId
 
 QUESTION = InboundMessage(ThreadId("discord", "1", "2", "3"), "3", "4", "Ada", "why?", 0.0)
@@ -19,10 +21,13 @@ ASKED: web.AppKey[list[str]] = web.AppKey("asked")
 
 GIVEN: dict[str, tuple[bytes, int]] = {
     "a.py": (b"print(1)\n", 200),
+    "a.ts": (b"let a: string\n", 200),
     "bom.txt": (b"\xef\xbb\xbfhello", 200),
     "fence.md": (b"```\nx\n```", 200),
     "latin.txt": (b"caf\xe9", 200),
     "nul.bin": (b"a\x00b", 200),
+    "archive.py": (b"PK\x03\x04" + bytes(30), 200),
+    "code.zip": (b"print(1)\n", 200),
     "gone.txt": (b"", 404),
     "moved.txt": (b"", 302),
     "liar.txt": (b"x" * (MAX_BYTES + 10), 200),
@@ -62,73 +67,83 @@ def file(cdn: TestServer, name: str, *, size: int = 10, content_type: str = "tex
 async def test_text_is_read_into_the_question(cdn: TestServer, attachments: Attachments) -> None:
     """Fenced so that nothing in it ends the fence; of a type that Discord does not know, too."""
     files = [file(cdn, "a.py", content_type=""), file(cdn, "bom.txt"), file(cdn, "fence.md")]
-    read = await attachments.read_into(QUESTION, files)
-    assert read.text == (
-        "why?\n\na.py:\n```\nprint(1)\n```\n\nbom.txt:\n```\nhello\n```\n\nfence.md:\n````\n```\nx\n```\n````"
+    read = await attachments.read(files)
+    assert read.remarks == ""
+    assert heard(QUESTION, read.files, by_name=False).text == (
+        "why?\n\na.py:\n```python\nprint(1)\n```\n\nbom.txt:\n```\nhello\n```\n\n"
+        "fence.md:\n````markdown\n```\nx\n```\n````"
     )
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("latin.txt", "it is not a text file"),
-        ("nul.bin", "it is not a text file"),
-        ("gone.txt", "Discord did not give it to me"),
-        ("moved.txt", "Discord did not give it to me"),
-        ("liar.txt", "it is larger than 64 KiB"),
+        ("nul.bin", "is not a text file, and I read only text and code. "),
+        ("archive.py", "is a ZIP archive, and I read only text and code. "),
+        ("gone.txt", "was not read: Discord did not give it to me."),
+        ("moved.txt", "was not read: Discord did not give it to me."),
+        ("liar.txt", "is larger than 64 KiB. "),
     ],
 )
 async def test_what_cannot_be_read_is_told(cdn: TestServer, attachments: Attachments, name: str, why: str) -> None:
-    """In a line of the question, and nothing is followed elsewhere."""
-    read = await attachments.read_into(QUESTION, [file(cdn, name)])
-    assert read.text == f"why?\n\n[{name}: not read, because {why}]"
-    assert read.remarks == f"I did not read `{name}`: {why}."
+    """In a sentence for the person, and nothing is followed elsewhere."""
+    read = await attachments.read([file(cdn, name)])
+    assert read.files == ()
+    assert read.remarks.startswith(f"{name} {why}")
     assert "a.py" not in cdn.app[ASKED]
 
 
-async def test_what_is_surely_none_is_not_asked_for(cdn: TestServer, attachments: Attachments) -> None:
-    """Pictures, archives, what is too large, and what comes from elsewhere."""
+async def test_what_is_inside_counts(cdn: TestServer, attachments: Attachments) -> None:
+    """Not what Discord takes a file for by its name: TypeScript for a video, and code in old encodings is read too."""
+    files = [file(cdn, "a.ts", content_type="video/mp2t"), file(cdn, "code.zip"), file(cdn, "latin.txt")]
+    read = await attachments.read(files)
+    assert [one.text for one in read.files] == ["let a: string\n", "print(1)\n", "café"]
+    assert [one.language.tag if one.language else "" for one in read.files] == ["typescript", "", ""]
+    assert read.remarks == ""
+
+
+async def test_what_is_too_large_or_from_elsewhere_is_not_asked_for(cdn: TestServer, attachments: Attachments) -> None:
+    """An address that only looks like Discord's is from elsewhere."""
     files = [
-        file(cdn, "cat.png", content_type="image/png"),
-        file(cdn, "src.tar.gz", content_type="application/x-tar"),
         file(cdn, "a.py", size=MAX_BYTES + 1),
-        File("b.py", "http://169.254.169.254/latest", 10, "text/plain"),
+        File("b{0}.py", "http://169.254.169.254/latest", 10, "text/plain"),
         File("c.py", f"{cdn.make_url('/')}".replace("http://", "http://cdn.discordapp.com@"), 10, "text/plain"),
     ]
-    read = await attachments.read_into(QUESTION, files)
-    assert [line.partition(": ")[2] for line in read.text.splitlines()[2:]] == [
-        "not read, because it is not a text file]",
-        "not read, because it is not a text file]",
-        "not read, because it is larger than 64 KiB]",
-        "not read, because it does not come from Discord]",
-        "not read, because it does not come from Discord]",
+    read = await attachments.read(files)
+    assert read.remarks.splitlines() == [
+        "a.py is larger than 64 KiB. Send the part of it that matters.",
+        "b{0}.py was not read: it does not come from Discord.",
+        "c.py was not read: it does not come from Discord.",
     ]
     assert cdn.app[ASKED] == []
 
 
 async def test_an_address_that_is_none_costs_no_question(attachments: Attachments) -> None:
     """It is read without that file."""
-    read = await attachments.read_into(QUESTION, [File("d.py", "https://[::1", 10, "text/plain")])
-    assert read.text == "why?\n\n[d.py: not read, because it does not come from Discord]"
+    read = await attachments.read([File("d.py", "https://[::1", 10, "text/plain")])
+    assert read == Read(remarks="d.py was not read: it does not come from Discord.")
 
 
 async def test_the_largest_is_read(cdn: TestServer, attachments: Attachments) -> None:
     """64 KiB."""
-    read = await attachments.read_into(QUESTION, [file(cdn, "full.txt", size=MAX_BYTES)])
-    assert read.text.count("x") == MAX_BYTES + 1  # and the name's own
+    read = await attachments.read([file(cdn, "full.txt", size=MAX_BYTES)])
+    assert [len(one.text) for one in read.files] == [MAX_BYTES]
 
 
 async def test_a_few_are_read(cdn: TestServer, attachments: Attachments) -> None:
-    """Of many the first five."""
-    read = await attachments.read_into(QUESTION, [file(cdn, "a.py")] * (MAX_FILES + 2))
-    assert read.text.count("print(1)") == MAX_FILES
-    assert read.text.count("not read, because I read 5 files of a message") == 2
+    """Of many the first five; of the others so many sentences as leave room for the answer."""
+    read = await attachments.read([file(cdn, "a.py")] * (MAX_FILES + 2))
+    assert len(read.files) == MAX_FILES
+    assert read.remarks.count("was not read: I read 5 files of a message.") == 2
+    many = await attachments.read([file(cdn, "a.py")] * (MAX_FILES + 50))
+    assert len(many.remarks.splitlines()) == MAX_REMARKS
 
 
 async def test_a_question_can_be_a_file_alone(cdn: TestServer, attachments: Attachments) -> None:
     """Discord makes one of a long paste."""
     question = InboundMessage(QUESTION.address, "3", "4", "Ada", "", 0.0)
-    assert (await attachments.read_into(question, [file(cdn, "a.py")])).text == "a.py:\n```\nprint(1)\n```"
+    read = await attachments.read([file(cdn, "a.py")])
+    assert heard(question, read.files, by_name=False).text == "a.py:\n```python\nprint(1)\n```"
 
 
 def test_only_discords_own_hosts_are_trusted() -> None:

@@ -12,7 +12,7 @@ from adapters.discord.buttons import custom_id
 from adapters.discord.private import DIRECT
 from conversation.model import Action, Claim, Command, Ending, Job, Offer, Role, Settlement, StopReason, ThreadId, Turn
 from conversation.ports import Content
-from tests.adapters.discord.listening import Desk, desk_of
+from tests.adapters.discord.listening import COMMANDS, Desk, desk_of
 from tests.adapters.discord.writing import Writer, ended, growing, writer
 from tests.servers.discord import ALICE, BOB, DiscordServer, Message, dm_of
 from tests.waiting import until
@@ -28,7 +28,7 @@ async def discord() -> AsyncIterator[DiscordServer]:
 @pytest.fixture
 async def desk(redis_client: Redis, valkey_url: str, discord: DiscordServer) -> AsyncIterator[Desk]:
     async with desk_of(valkey_url) as desk, desk.listener(discord):
-        await until("Discord knows the commands", lambda: len(discord.commands) == 4)
+        await until("Discord knows the commands", lambda: len(discord.commands) == COMMANDS)
         yield desk
 
 

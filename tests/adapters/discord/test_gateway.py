@@ -22,9 +22,10 @@ from adapters.discord.limits import EVERYWHERE, SPARE_FOR_ANSWERS
 from adapters.discord.listener import DiscordListener
 from conversation.errors import CorralError, StoreUnavailable
 from conversation.pacing import Use
+from conversation.skills import SKILLS
 from storage.embedded import EmbeddedValkey
 from storage.gateways import RedisGateways
-from tests.adapters.discord.listening import HELP, KEYS, Desk, desk_of
+from tests.adapters.discord.listening import COMMANDS, HELP, KEYS, Desk, desk_of
 from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, GUILD, PUBLIC, RANDOM, DiscordServer, dm_of
 from tests.servers.discord.routes import HISTORY
 from tests.waiting import until
@@ -342,9 +343,10 @@ class TestOneProcess:
     async def test_commands_are_registered(self, discord: DiscordServer, desk: Desk) -> None:
         """For servers and direct messages, and for nothing else."""
         async with desk.listener(discord):
-            await until("Discord knows them", lambda: len(discord.commands) == 4)
+            await until("Discord knows them", lambda: len(discord.commands) == COMMANDS)
         names = {command["name"]: command["contexts"] for command in discord.commands}
-        assert names == {name: [0, 1] for name in ("ask", "code", "forget", "Ask Corral about this")}
+        others = ("ask", "forget", "help", "settings", "status")
+        assert names == {str(name): [0, 1] for name in (*SKILLS, *others, *commands.MENUS)}
 
     async def test_commands_are_registered_once_discord_takes_them(
         self, discord: DiscordServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
@@ -353,7 +355,7 @@ class TestOneProcess:
         monkeypatch.setattr(commands, "growing_waits", quick_waits)
         discord.fail("PUT /applications/{application_id}/commands", 503, times=12)
         async with desk.listener(discord):
-            await until("Discord knows them", lambda: len(discord.commands) == 4)
+            await until("Discord knows them", lambda: len(discord.commands) == COMMANDS)
 
 
 class TestTheNextProcess:
@@ -471,7 +473,7 @@ class TestTheNextProcess:
 
         listener = desk.listener(discord)
         async with listener:
-            await until("Discord knows the commands", lambda: len(discord.commands) == 4)
+            await until("Discord knows the commands", lambda: len(discord.commands) == COMMANDS)
             with monkeypatch.context() as patch:
                 patch.setattr(desk.reception, "hear", hang)
                 patch.setattr(desk_module, "STORE_SECONDS", 60.0)

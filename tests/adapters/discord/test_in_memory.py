@@ -17,7 +17,8 @@ from adapters.discord.identity import DiscordAccess
 from adapters.discord.listener import assemble
 from adapters.discord.lookups import Lookups
 from conversation.background import Background
-from conversation.model import Command, InboundMessage
+from conversation.model import Command, InboundMessage, Language, Skill, ThreadId
+from conversation.reception import Person
 from tests.adapters.discord.listening import Desk, desk_of
 from tests.waiting import until
 
@@ -56,7 +57,15 @@ async def town_of(desk: Desk) -> AsyncIterator[Town]:
         assert client.user is not None
         lookups = Lookups(client.http, desk.rates, str(client.user.id))
         _, tree = assemble(
-            client, lookups, Attachments(session), background, access, desk.reception, desk.gateways, desk.api(access)
+            client,
+            lookups,
+            Attachments(session),
+            background,
+            access,
+            desk.reception,
+            desk.gateways,
+            desk.api(access),
+            desk.preferences,
         )
         await tree.sync()
         yield Town(env, desk, channel, help_channel, alice, bob)
@@ -100,3 +109,36 @@ async def test_forget(desk: Desk) -> None:
         shown = await town.alice.slash(town.channel, "forget")
         assert shown.ephemeral
         assert (await town.asked(1))[0].command is Command.FORGET
+
+
+async def test_a_form(desk: Desk) -> None:
+    """Opened by a command without code, and sent back as discord.py delivers it."""
+    async with town_of(desk) as town:
+        shown = await town.alice.slash(town.channel, "fix", words="it crashes", language="Python", private=True)
+        answered = await town.alice.submit_modal(shown, {"code": "x = 1\n\ty", "words": "it crashes"})
+        assert answered.ephemeral
+        (asked,) = await town.asked(1)
+        assert (asked.skill, asked.language) == (Skill.FIX, "python")
+        assert asked.text.endswith("\n\nit crashes\n\n```python\nx = 1\n\ty\n```")
+
+
+async def test_the_menu_of_a_message(desk: Desk) -> None:
+    """Does the skill with it, for who called it."""
+    async with town_of(desk) as town:
+        about = await town.bob.send(town.channel, "x = 1")
+        shown = await town.alice.context_menu(town.channel, "Review this", about)
+        assert shown.ephemeral
+        (asked,) = await town.asked(1)
+        assert (asked.skill, asked.author_id) == (Skill.REVIEW, str(town.alice.id))
+        assert asked.above == (f"message:{town.channel.id}:{about.id}",)
+
+
+async def test_settings(desk: Desk) -> None:
+    """A person's own, and a channel's for who may manage it alone."""
+    async with town_of(desk) as town:
+        kept = await town.alice.slash(town.channel, "settings mine", language="Go")
+        assert kept.ephemeral
+        where = Person(ThreadId("discord", str(town.alice.guild.id), str(town.channel.id), "x"), str(town.alice.id))
+        assert (await desk.preferences.shown(where)).language == Language("Go", "go")
+        await town.alice.slash(town.channel, "settings channel", language="Go")
+        assert (await desk.preferences.shown(where, of_channel=True)).language is None

@@ -228,10 +228,12 @@ class TestHearing:
 
     async def test_a_file_is_read_into_the_question(self, discord: DiscordServer, desk: Desk) -> None:
         """Of a message that concerns us; and what is not read is told."""
-        await discord.mention("why?", attachments=[("a.py", "print(1)"), ("cat.png", b"\x89PNG")])
+        await discord.mention("why?", attachments=[("a.py", "print(1)"), ("cat.png", b"\x89PNG\r\n\x1a\n")])
         await discord.say("look", attachments=[("b.py", "print(2)")])
-        (text,) = await asked(discord, desk)
-        assert text == "why?\n\na.py:\n```\nprint(1)\n```\n\n[cat.png: not read, because it is not a text file]"
+        await desk.seen(discord)
+        (message,) = await desk.asked()
+        assert message.text == "why?\n\na.py:\n```python\nprint(1)\n```"
+        assert message.remarks.startswith("cat.png is a picture, and I read only text")
 
     async def test_half_a_character_costs_no_connection(self, discord: DiscordServer, desk: Desk) -> None:
         """Half of a surrogate pair is replaced; the session stays, and what came beside it is heard."""

@@ -91,6 +91,44 @@ _COMMAND = {
     "team_id": "T0TEAM0001",
     "trigger_id": "1.2.3",
 }
+_FORM = {
+    "type": "message_action",
+    "callback_id": "corral_form",
+    "trigger_id": "1.2.3",
+    "response_url": "https://hooks.slack.com/actions/1",
+    "user": {"id": "U0HUMAN000", "team_id": "T0TEAM0001"},
+    "channel": {"id": "C0PUBLIC00"},
+    "message": {"ts": "1700000000.000004", "text": "x = 1", "files": [{"id": "F1"}]},
+    "action_ts": "1700000003.000000",
+}
+_SUGGESTION = {"type": "block_suggestion", "user": {"id": "U0HUMAN000"}, "block_id": "language", "value": "py"}
+_ENTERED = {"value": {"type": "plain_text_input", "value": "x = 1"}}
+_SUBMISSION = {
+    "type": "view_submission",
+    "user": {"id": "U0HUMAN000", "team_id": "T0TEAM0001"},
+    "view": {
+        "id": "V1",
+        "callback_id": "corral_skill",
+        "private_metadata": json.dumps({"c": "C0PUBLIC00", "o": 1700000000, "u": "", "m": "", "t": "", "f": []}),
+        "state": {
+            "values": {
+                "skill": {"value": {"type": "static_select", "selected_option": {"value": "explain"}}},
+                "code": _ENTERED,
+                "private": {"value": {"selected_options": []}},
+            }
+        },
+    },
+}
+_SETTINGS = {
+    "type": "view_submission",
+    "user": {"id": "U0HUMAN000", "team_id": "T0TEAM0001"},
+    "view": {
+        "id": "V2",
+        "callback_id": "corral_settings",
+        "private_metadata": json.dumps({"c": "C0PUBLIC00"}),
+        "state": {"values": {"person.temperature": {"value": {"type": "plain_text_input", "value": "0.5"}}}},
+    },
+}
 PAYLOADS = {
     "mention": _MENTION,
     "changed": _CHANGED,
@@ -100,6 +138,10 @@ PAYLOADS = {
     "press": _PRESS,
     "shortcut": _SHORTCUT,
     "command": _COMMAND,
+    "form": _FORM,
+    "suggestion": _SUGGESTION,
+    "submission": _SUBMISSION,
+    "settings": _SETTINGS,
     "verification": {"type": "url_verification", "challenge": "c"},
 }
 # What is no payload at all.

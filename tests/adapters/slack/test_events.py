@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.slack import commands
-from adapters.slack.commands import CODE_USAGE, HELP, NOT_KNOWN, NOT_READ
-from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped, people_in, translate
+from adapters.languages import language_named
+from adapters.slack import commands, forms
+from adapters.slack.commands import HELP, NOT_KNOWN, NOT_READ, Opening, SettingsWanted
+from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped, files_in, people_in, translate
 from adapters.slack.identity import Identity
 from adapters.slack.interactions import ASK_ABOUT_IT, Shortcut
-from conversation.model import Action, InboundMessage, ThreadId
+from adapters.slack.manifest import SCOPES
+from conversation.model import Action, InboundMessage, Skill, ThreadId
 from conversation.reception import Heard, Person, Press
-from conversation.snippets import code_question
 from storage.records import dump_message, load_message
+from tests.servers.slack.view_rules import check_view
 
 ME = Identity(team="T1", user="UBOT", bot="BBOT")
 NAMES = {"U1": "Ada", "U2": "Bob"}
@@ -191,7 +193,7 @@ class TestMessages:
             said("q", user="USLACKBOT", channel="D1", channel_type="im"),
             said("<@UBOT> has joined", subtype="channel_join"),
             said("topic: <@UBOT>", subtype="channel_topic"),
-            said("", thread_ts=ROOT, subtype="file_share", files=[{"id": "F1"}]),
+            said("", thread_ts=ROOT, subtype="file_share"),
             said("x", subtype="message_replied", hidden=True, thread_ts=ROOT),
             {"type": "reaction_added", "user": "U1", "item": {"channel": "C1", "ts": TS}},
             {"type": "app_home_opened", "user": "U1", "channel": "D1", "tab": "home"},
@@ -351,6 +353,32 @@ class TestChanges:
 
 class TestActs:
     @pytest.mark.parametrize(
+        ("action_id", "value", "action", "reply", "private"),
+        [
+            ("corral:share", "job1 C9 command-1", Action.SHARE, {"command", "shared", "response_url"}, False),
+            ("corral:thread", "job1 C9 command-1", Action.THREAD, {"command", "response_url"}, False),
+            ("corral:reveal", "job1 C9 command-1", Action.REVEAL, {"private", "response_url", "until"}, True),
+            ("corral:again", "job1 C9 view-V1", Action.AGAIN, {"private", "response_url", "until"}, True),
+            ("corral:feedback", "good:job1 C9 view-V1", Action.GOOD, {"private", "response_url", "until"}, True),
+        ],
+    )
+    def test_buttons_of_what_one_person_sees(
+        self, action_id: str, value: str, action: Action, reply: set[str], private: bool
+    ) -> None:
+        """They tell which conversation they are about; what shows it to everybody is no private matter any more."""
+        press = translate(pressed(action_id, value), ME, NAMES)
+        assert isinstance(press, Press)
+        thread = value.rpartition(" ")[2]
+        assert (press.action, press.target, press.private) == (action, "job1", private)
+        assert press.person.address == ThreadId("slack", "T1", "C9", thread)
+        assert press.reply_to.keys() == reply | {"user", "team"}
+
+    @pytest.mark.parametrize("value", ["job1 C9", "job1 C9 a b", "job1 "])
+    def test_a_button_that_names_no_conversation_is_none(self, value: str) -> None:
+        """None of ours says so."""
+        assert translate(pressed("corral:share", value), ME, NAMES) is None
+
+    @pytest.mark.parametrize(
         ("action_id", "value", "action", "target"),
         [
             ("corral:stop", "job1", Action.STOP, "job1"),
@@ -428,23 +456,12 @@ class TestCommands:
             mentioned=True,
         )
 
-    @pytest.mark.parametrize(
-        ("typed", "question"),
-        [
-            (
-                "python read a CSV",
-                "Write a code snippet in Python, with only a short explanation below it: read a CSV",
-            ),
-            ("C++: sort", "Write a code snippet in C++, with only a short explanation below it: sort"),
-            ("ts\ndebounce", "Write a code snippet in TypeScript, with only a short explanation below it: debounce"),
-            ("read a CSV", "Write a code snippet, with only a short explanation below it: read a CSV"),
-            ("python", ""),
-            ("", ""),
-        ],
-    )
-    def test_code(self, typed: str, question: str) -> None:
-        """The first word is the language, if it is one."""
-        assert code_question(typed) == question
+    def test_code(self) -> None:
+        """The skill's question, with the language that the first word names."""
+        asked = commands.translate(commanded("/code", "ts\ndebounce"), ME, NAMES, 0.0)
+        assert isinstance(asked, Heard)
+        assert asked.message.text.startswith("Write a code snippet in TypeScript")
+        assert asked.message.text.endswith("\n\ndebounce")
 
     @pytest.mark.parametrize(
         ("command", "text", "told"),
@@ -452,14 +469,78 @@ class TestCommands:
             ("/corral", "", HELP),
             ("/corral", " HELP ", HELP),
             ("/code", "help", HELP),
-            ("/code", "", CODE_USAGE),
-            ("/code", "python", CODE_USAGE),
             ("/other", "x", NOT_KNOWN),
         ],
     )
     def test_help_needs_no_answer(self, command: str, text: str, told: str) -> None:
         """It comes with the acknowledgement."""
         assert commands.translate(commanded(command, text), ME, NAMES, 0.0) == told
+
+    @pytest.mark.parametrize(
+        ("command", "text", "skill", "asked"),
+        [
+            ("/corral", "explain `sorted(d)`", Skill.EXPLAIN, "```\nsorted(d)\n```"),
+            ("/corral", "Fix: it crashes ```x.pop(i)```", Skill.FIX, "it crashes\n\n```\nx.pop(i)\n```"),
+            ("/corral", "review\n```py\neval(x)\n```", Skill.REVIEW, "```python\neval(x)\n```"),
+            ("/corral", "test def f(x): return x", Skill.TEST, "def f(x): return x"),
+            ("/corral", "complete\n    def f(x):", Skill.COMPLETE, "    def f(x):"),
+            ("/corral", "fill a = &lt;FILL_ME&gt;", Skill.FILL, "Before:\n```\na ="),
+            ("/corral", "code ts debounce", Skill.CODE, "debounce"),
+            ("/code", "ts debounce", Skill.CODE, "debounce"),
+            ("/corral", "fixing a bug, how?", Skill.ASK, "fixing a bug, how?"),
+        ],
+    )
+    @pytest.mark.parametrize("privately", ["", "private ", "privately: "])
+    def test_skills(self, command: str, text: str, skill: Skill, asked: str, privately: str) -> None:
+        """The first word names one; before it may stand that nobody else is to see the answer."""
+        heard = commands.translate(commanded(command, privately + text), ME, NAMES, 0.0)
+        assert isinstance(heard, Heard)
+        assert heard.message.skill is skill
+        assert asked in heard.message.text
+        assert heard.message.private is bool(privately)
+        assert ("command" in heard.message.reply_to) is not bool(privately)
+        assert bool(heard.message.code) is (skill in {Skill.COMPLETE, Skill.FILL})
+
+    @pytest.mark.parametrize("text", ["private methods in Python?", "private int x, what is that?"])
+    def test_a_question_about_what_is_private_is_asked_of_all(self, text: str) -> None:
+        """It loses no word either."""
+        heard = commands.translate(commanded("/corral", text), ME, NAMES, 0.0)
+        assert isinstance(heard, Heard)
+        assert (heard.message.text, heard.message.private) == (text, False)
+
+    @pytest.mark.parametrize(
+        ("command", "text", "skill", "words", "code", "private"),
+        [
+            ("/code", "", Skill.CODE, "", "", False),
+            ("/code", "python", Skill.CODE, "", "", False),
+            ("/corral", "explain", Skill.EXPLAIN, "", "", False),
+            ("/corral", "explain how a heap works", Skill.EXPLAIN, "how a heap works", "", False),
+            ("/corral", "private fix", Skill.FIX, "", "", True),
+            ("/corral", "private", Skill.ASK, "", "", True),
+            ("/corral", "fill x = 1", Skill.FILL, "", "x = 1", False),
+        ],
+    )
+    def test_what_lacks_something_opens_a_form(
+        self, command: str, text: str, skill: Skill, words: str, code: str, private: bool
+    ) -> None:
+        """With what was typed in it."""
+        opening = commands.translate(commanded(command, text), ME, NAMES, 0.0)
+        assert isinstance(opening, Opening)
+        form = opening.form
+        assert (form.skill, form.words, form.code, form.private) == (skill, words, code, private)
+        assert (opening.trigger, form.origin.channel) == ("1.2.abc", "C1")
+        assert form.language == (language_named("python") if text == "python" else None)
+
+    def test_settings_are_wanted(self) -> None:
+        """In a form of their own."""
+        wanted = commands.translate(commanded("/corral", "settings"), ME, NAMES, 0.0)
+        assert wanted == SettingsWanted(Person(ThreadId("slack", "T1", "C1", ""), "U1"), "1.2.abc")
+
+    def test_how_things_stand_is_told_to_whoever_asks(self) -> None:
+        """And to nobody else."""
+        asked = commands.translate(commanded("/corral", "status"), ME, NAMES, 0.0)
+        assert isinstance(asked, Heard)
+        assert (asked.message.text, asked.message.private) == ("status", True)
 
     @pytest.mark.parametrize("word", ["stop", "Quiet", "forget"])
     def test_words_for_threads_say_where_they_work(self, word: str) -> None:
@@ -490,6 +571,10 @@ EXAMPLES: list[Json] = [
     pressed("corral:again", "job1"),
     pressed("corral:feedback", "good:job1"),
     asked_about(thread_ts=ROOT),
+    asked_about() | {"callback_id": "corral_form", "response_url": "https://hooks.slack.com/1"},
+    pressed("corral:share", "job1 C1 command-1"),
+    pressed("corral:form/fix", "fix"),
+    wrapped(in_dm("q", subtype="file_share", files=[{"id": "F1", "name": "a", "size": 1, "url_private": "https://x"}])),
 ]
 JUNK = st.sampled_from([None, "", "x" * 100, "nan", "\ud800", 0, -1.5, True, [], ["x"], {}, {"id": 1}, {"ts": None}])
 
@@ -506,7 +591,8 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 @st.composite
 def broken(draw: st.DrawFn) -> Any:
     """A payload of Slack's in which one to three places hold something else."""
-    payload = copy.deepcopy(draw(st.sampled_from([*EXAMPLES, commanded("/corral", "q")])))
+    asked = commanded("/corral", "q"), commanded("/corral", "private fix")
+    payload = copy.deepcopy(draw(st.sampled_from([*EXAMPLES, *asked])))
     for _ in range(draw(st.integers(1, 3))):
         *way, last = draw(st.sampled_from([place for place in places(payload) if place]))
         holder = payload
@@ -526,7 +612,9 @@ class TestMalformed:
             assert load_message(dump_message(message)) == message
         assert all(isinstance(person, str) for person in people_in(payload, ME))
         asked = commands.translate(payload, ME, NAMES, 1.0)
-        assert isinstance(asked, str) or dump_message(asked.message)
+        assert not isinstance(asked, Heard) or dump_message(asked.message)
+        assert not isinstance(asked, Opening) or check_view(forms.view(asked.form), SCOPES)
+        assert all(isinstance(file.size, int) for file in files_in(payload))
 
     @pytest.mark.parametrize("payload", EXAMPLES)
     def test_what_is_broken_here_is_understood_when_it_is_whole(self, payload: Json) -> None:

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.slack import history as history_module
+from adapters.slack.attachments import Attachments
 from adapters.slack.history import SlackHistory
 from adapters.slack.limits import limit_of
 from adapters.slack.people import People
@@ -55,7 +56,8 @@ async def read(at_work: Desk, job: Job, *known: str) -> list[tuple[str, str]]:
 
 async def look(at_work: Desk, job: Job, *known: str) -> tuple[list[tuple[str, str]], str]:
     """The same, and what the person is told of what could not be read."""
-    found = await SlackHistory(at_work.api, Names(at_work.api)).earlier(job, {job.messages[0].message_id, *known})
+    history = SlackHistory(at_work.api, Names(at_work.api), Attachments(at_work.api))
+    found = await history.earlier(job, {job.messages[0].message_id, *known})
     assert all(turn.role is Role.USER and turn.message_ids == (turn.id,) for turn in found.turns)
     return [(turn.author_name, turn.text) for turn in found.turns], found.notice
 
@@ -142,6 +144,21 @@ async def test_a_link_within_the_same_private_channel_is_read(at_work: Desk) -> 
     ts = await at_work.slack.say("among us", channel=PRIVATE, user=BOB)
     job = await asked(at_work, f"link:{PRIVATE}:{ts}", channel=PRIVATE)
     assert await read(at_work, job) == [("Bob", "among us")]
+
+
+async def test_files_above_are_read_with_their_messages(at_work: Desk) -> None:
+    """The newest five; what is none of text is told."""
+    slack = at_work.slack
+    root = await slack.say("look", files=[("old.py", "o = 0")])
+    await slack.say("", thread_ts=root, user=BOB, files=[("a.py", "a = 1"), ("b.zip", b"PK\x03\x04...")])
+    await slack.say("and", thread_ts=root, files=[("c.sh", "ls"), ("d.sh", "ls"), ("e.sh", "ls")])
+    said, notice = await look(at_work, await asked(at_work, f"thread:{root}", thread_ts=root))
+    assert [text for _, text in said] == [
+        "look",
+        "a.py:\n```python\na = 1\n```",
+        "and\n\nc.sh:\n```bash\nls\n```\n\nd.sh:\n```bash\nls\n```\n\ne.sh:\n```bash\nls\n```",
+    ]
+    assert notice.startswith("b.zip is a ZIP archive")
 
 
 async def test_a_link_that_cannot_be_read_takes_nothing_from_the_others(at_work: Desk) -> None:

@@ -212,6 +212,14 @@ class TestRequests:
         assert job_messages(await desk.claim()) == ["q"]
         assert await desk.depth() == 1
 
+    async def test_a_form_is_opened_and_sent_in(self, slack: SlackServer, desk: Desk) -> None:
+        """What is wrong, and which languages there are, comes with the answer to the request."""
+        assert (await slack.command("/corral", "explain")).reply == {}
+        assert (await slack.suggest("language", "pyth"))[0]["value"] == "python"
+        assert (await slack.submit(code="")).reply["errors"].keys() == {"code"}
+        assert (await slack.submit(code="x = 1")).reply == {}
+        assert (await desk.claim()).job.messages[0].text.endswith("```\nx = 1\n```")
+
     async def test_a_shortcut_asks(self, slack: SlackServer, desk: Desk) -> None:
         """Interactions come as a form."""
         ts = await slack.say("why?")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from adapters.languages import language_named
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import PROMISE
 from adapters.slack.commands import ANSWER_COMES, HELP
@@ -28,6 +29,7 @@ from conversation.errors import CorralError, StoreUnavailable
 from conversation.intake import Intake
 from conversation.model import Checkpoint, Claim, Command, Ending, Role, Settlement, StopReason, ThreadId, Turn
 from conversation.pacing import Use
+from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Heard, InsidersOnly, Reception
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
@@ -36,6 +38,7 @@ from storage.inbox import RedisInbox
 from storage.jobs import RedisJobs
 from storage.keys import Keys
 from storage.lanes import errands
+from storage.preferences import RedisPreferences
 from storage.rates import RedisRates
 from storage.threads import RedisThreads
 from tests.adapters.slack import odd_payloads
@@ -54,6 +57,7 @@ class Desk:
     threads: RedisThreads
     reception: Reception
     rates: RedisRates
+    preferences: PreferenceDesk
 
     async def claims(self) -> list[Claim]:
         """What a worker is given now."""
@@ -107,7 +111,12 @@ async def desk_of(url: str, *, max_mailbox: int = 100) -> AsyncIterator[Desk]:
     feedback = RedisFeedback(redis, KEYS, threads)
     reception = Reception(inbox, Intake(inbox, 10_000), threads, feedback, InsidersOnly())
     yield Desk(
-        inbox, RedisJobs(redis, KEYS, lanes=["slack", *errands(["slack"])]), threads, reception, RedisRates(redis, KEYS)
+        inbox,
+        RedisJobs(redis, KEYS, lanes=["slack", *errands(["slack"])]),
+        threads,
+        reception,
+        RedisRates(redis, KEYS),
+        PreferenceDesk(RedisPreferences(redis, KEYS), InsidersOnly(), language_named, 1024),
     )
     await fast.aclose()
     await redis.aclose()
@@ -124,7 +133,7 @@ async def listening(tokens: SlackAccess, desk: Desk, **more: Any) -> AsyncIterat
     async with SlackApi(tokens.bot_token, desk.rates, base_url=tokens.api_url) as api:
         people = People(api)
         try:
-            async with SlackListener(tokens, desk.reception, api, people, **more) as listener:
+            async with SlackListener(tokens, desk.reception, api, people, desk.preferences, **more) as listener:
                 yield listener
         finally:
             await people.aclose()
@@ -438,7 +447,8 @@ class TestActing:
         delivery = await slack.command("/code", "python sort a < b")
         assert delivery.reply == {"response_type": "ephemeral", "text": ANSWER_COMES}
         message = (await desk.claim()).job.messages[0]
-        assert message.text == "Write a code snippet in Python, with only a short explanation below it: sort a < b"
+        assert message.text.startswith("Write a code snippet in Python")
+        assert message.text.endswith("\n\nsort a < b")
         assert message.reply_to["command"] == "/code"
         assert message.reply_to["asked"] == "python sort a < b"
         assert message.author_name == "alice"
@@ -552,14 +562,36 @@ class TestTheStoreIsDown:
             server.stop()
             assert (await slack.command("/corral", "q")).reply["text"] == StoreUnavailable.user_notice
             assert (await slack.shortcut("corral_ask", message_ts=ts)).acked
-            await until("the person is told", lambda: len(slack.ephemerals) == 2)
+            assert (await slack.command("/corral", "explain")).reply["text"] == StoreUnavailable.user_notice
+            assert (await slack.command("/corral", "settings")).reply["text"] == StoreUnavailable.user_notice
+            assert (await slack.shortcut("corral_form", message_ts=ts)).acked
+            await until("the person is told", lambda: len(slack.ephemerals) == 5)
             assert {one.text for one in slack.ephemerals} == {StoreUnavailable.user_notice}
+
+    async def test_a_form_waits_for_the_store(
+        self, slack: SlackServer, redis_server_factory: Callable[..., EmbeddedValkey]
+    ) -> None:
+        """It stays open with all that was entered."""
+        server = redis_server_factory()
+        async with desk_of(server.start()) as desk, listening(access(slack), desk):
+            await slack.command("/corral", "explain")
+            await slack.command("/corral", "settings", user=BOB)
+            server.stop()
+            await slack.submit(code="x = 1")
+            assert slack.modal().errors == {"code": StoreUnavailable.user_notice}
+            await slack.submit(user=BOB, person__language="go")
+            assert slack.modal(BOB).errors == {"person.language": StoreUnavailable.user_notice}
+            server.start()
+            await slack.submit(code="x = 1")
+            assert job_messages(await desk.claim())[0].endswith("```\nx = 1\n```")
+            await slack.submit(user=BOB, person__language="go")
+            assert slack.modal(BOB).said.startswith("Set for you: code in Go.")
 
     async def test_a_store_that_hangs_costs_no_acknowledgement(
         self, slack: SlackServer, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Slack is not acknowledged when the store takes longer than Slack waits."""
-        monkeypatch.setattr("adapters.slack.receiving.STORE_SECONDS", 0.2)
+        monkeypatch.setattr("adapters.slack.in_time.STORE_SECONDS", 0.2)
         slack.deliveries.ack_seconds, slack.deliveries.retry_delays = 0.5, (0.0, *[0.3] * 40)
         async with listening(access(slack), desk), AsyncExitStack() as stack:
             hung = asyncio.Event()

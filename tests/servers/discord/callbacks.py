@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.servers.discord import modals
 from tests.servers.discord.calls import Call
 from tests.servers.discord.cast import BOT_USER, Json
 from tests.servers.discord.composing import compose, revise
@@ -96,8 +97,9 @@ def _carry_out(home: Home, call: Call, interaction: Interaction, kind: int, data
             raise invalid_form("data.choices", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
         interaction.choices = data.get("choices") or []
     elif kind == SHOW_MODAL:
-        if not 1 <= len(data.get("title") or "") <= 45:
-            raise invalid_form("data.title", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 45 in length.")
+        if interaction.type not in {COMMAND, COMPONENT}:
+            raise invalid_form("type", "INTERACTION_CALLBACK_TYPE", "A form is no answer to a form")
+        modals.check(data)
         interaction.modal = data
     else:
         raise invalid_form("type", "BASE_TYPE_CHOICES", f"Value {kind} is no callback type")

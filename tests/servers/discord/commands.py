@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from tests.servers.discord.calls import Call
 from tests.servers.discord.cast import APP, Json
-from tests.servers.discord.errors import DiscordError, invalid_form
+from tests.servers.discord.command_rules import SLASH, check, check_all
+from tests.servers.discord.errors import DiscordError
 from tests.servers.discord.home import Home
-
-SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3
-SUBCOMMAND, SUBCOMMAND_GROUP = 1, 2
-_NAME = re.compile(r"[-_'\w]{1,32}")
 
 
 async def read(home: Home, call: Call) -> list[Json]:
@@ -33,8 +28,7 @@ async def create(home: Home, call: Call) -> Json:
 async def overwrite(home: Home, call: Call) -> list[Json]:
     """Put these in the place of all; those that stay keep their ids."""
     guild = call.params.get("guild_id")
-    for number, command in enumerate(call.items):
-        _check(f"{number}", command)
+    check_all(call.items)
     named = {(one["name"], one.get("type", SLASH)) for one in call.items}
     for old in await read(home, call):
         if (old["name"], old["type"]) not in named:
@@ -58,7 +52,7 @@ def registered(home: Home, name: str, kind: int, guild: str | None) -> Json:
 
 
 def _set(home: Home, command: Json, guild: str | None) -> Json:
-    _check("", command)
+    check("", command)
     kind = command.get("type", SLASH)
     same = (
         one["id"]
@@ -82,17 +76,3 @@ def _set(home: Home, command: Json, guild: str | None) -> Json:
         made["guild_id"] = guild
     home.commands[made["id"]] = made
     return made
-
-
-def _check(path: str, command: Json) -> None:
-    name, kind = str(command.get("name") or ""), command.get("type", SLASH)
-    at = f"{path}." if path else ""
-    if kind == SLASH:
-        if not _NAME.fullmatch(name) or name != name.lower():
-            raise invalid_form(f"{at}name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
-        if not 1 <= len(command.get("description") or "") <= 100:
-            raise invalid_form(f"{at}description", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 100 in length.")
-    elif not 1 <= len(name) <= 32:
-        raise invalid_form(f"{at}name", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 32 in length.")
-    if len(command.get("options") or []) > 25:
-        raise invalid_form(f"{at}options", "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")

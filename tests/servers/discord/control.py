@@ -21,7 +21,7 @@ from tests.servers.discord.server import DiscordServer
 _SAYING = {"delete", "dm", "edit", "mention", "react", "redeliver", "say", "start_typing", "unfurl"}
 _PRESSING = {"autocomplete", "command", "message_menu", "press", "select", "user_menu"}
 _PLACES = {"allow", "archive", "delete_channel", "deny", "invite", "kick", "leave", "lock", "open_forum_post"}
-_PLACES |= {"open_thread", "refuse_dms", "unarchive", "make_old", "add_file"}
+_PLACES |= {"open_thread", "promote", "refuse_dms", "unarchive", "make_old", "add_file"}
 _BREAKING = {"break_body", "cut", "disconnect", "fail", "freeze", "hang", "lose_reply", "release", "reset_token"}
 _BREAKING |= {"ask_to_reconnect", "break_event", "break_frame", "forget_sessions", "invalidate", "refuse_handshakes"}
 _BREAKING |= {"close_resumed", "refuse_resumes"}

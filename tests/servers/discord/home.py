@@ -56,6 +56,7 @@ class Home:
         self.nonces: dict[str, Message] = {}  # the bot's latest message with each
         self.reads_content = True  # whether the application was granted the message content intent
         self.unreachable: set[str] = set()  # people who take no direct messages
+        self.managers: set[str] = set()  # people who may manage channels
 
     # Places
 
@@ -76,6 +77,10 @@ class Home:
             return NOTHING
         place = self.channels.get(channel.parent or "", channel)
         return EVERYBODY & ~place.denied
+
+    def allowed_to(self, user: str) -> Permission:
+        """What a person may do in every channel."""
+        return EVERYBODY | Permission.MANAGE_CHANNELS if user in self.managers else EVERYBODY
 
     def sees(self, channel: Channel) -> bool:
         if channel.type == PRIVATE_THREAD and channel.thread is not None and BOT_USER not in channel.thread.members:

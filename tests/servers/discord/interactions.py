@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.servers.discord import commands
+from tests.servers.discord import command_rules, commands, modals
 from tests.servers.discord.cast import ALICE, APP, GENERAL, Id, Json
-from tests.servers.discord.commands import MESSAGE_MENU, SLASH, SUBCOMMAND, SUBCOMMAND_GROUP, USER_MENU
-from tests.servers.discord.components import BUTTON, SELECTS, TEXT_INPUT
+from tests.servers.discord.command_rules import MESSAGE_MENU, SLASH, SUBCOMMAND, SUBCOMMAND_GROUP, USER_MENU
+from tests.servers.discord.components import BUTTON, SELECTS
 from tests.servers.discord.home import Home
 from tests.servers.discord.interaction import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
 from tests.servers.discord.payloads import member_payload
@@ -65,16 +65,9 @@ class Interactions:
         return await self._interact(COMMAND, name, str(channel), str(user), data)
 
     async def submit(self, shown: Interaction, values: Mapping[str, str]) -> Interaction:
-        """Fill in the form that an interaction was answered with, by the inputs' custom_ids."""
+        """Fill in the form that an interaction was answered with, by the inputs' custom_ids, and send it."""
         assert shown.modal is not None, f"{shown.name} was answered with no form"
-        rows: list[Json] = []
-        for row in shown.modal["components"]:
-            inner = row.get("components") or [row["component"]]
-            filled = [one | {"value": values.get(one["custom_id"], "")} for one in inner if one["type"] == TEXT_INPUT]
-            told = [{"type": TEXT_INPUT, "custom_id": one["custom_id"], "value": one["value"]} for one in filled]
-            rows.append({"type": row["type"], "id": len(rows) + 1})
-            rows[-1] |= {"components": told} if "components" in row else {"component": told[0]}
-        data = {"custom_id": shown.modal["custom_id"], "components": rows}
+        data = {"custom_id": shown.modal["custom_id"], "components": modals.filled(shown.modal, values)}
         return await self._interact(MODAL, data["custom_id"], shown.channel, shown.user, data, shown.message)
 
     async def _use(self, message: Id, custom_id: str, user: Id, kinds: set[int], more: Json) -> Interaction:
@@ -104,7 +97,7 @@ class Interactions:
 
     def _payload(self, made: Interaction, data: Json) -> Json:
         place, person = self.home.channels[made.channel], self.home.users[made.user]
-        permissions = str(int(EVERYBODY))
+        permissions = str(int(self.home.allowed_to(made.user)))
         shown: Json = {
             "id": made.id,
             "application_id": APP,
@@ -133,6 +126,8 @@ class Interactions:
         first, *subcommands = name.split(" ")
         found = commands.registered(self.home, first, SLASH, self.home.channels[str(channel)].guild)
         levels, inner = [], found["options"]
+        groups = [one for one in inner if one["type"] in {SUBCOMMAND, SUBCOMMAND_GROUP}]
+        assert subcommands or not groups, f"{first!r} alone cannot be called: it has subcommands"
         for part in subcommands:
             level = next(one for one in inner if one["name"] == part)
             assert level["type"] in {SUBCOMMAND, SUBCOMMAND_GROUP}, f"{part!r} is no subcommand of {first!r}"
@@ -140,8 +135,11 @@ class Interactions:
             inner = level.get("options") or []
         kinds = {one["name"]: one["type"] for one in inner}
         assert set(options) <= set(kinds), f"{name!r} has the options {sorted(kinds)}, not {sorted(options)}"
+        if focused is None:
+            command_rules.check_given(inner, options)
         given: list[Json] = [
-            {"name": option, "type": kinds[option], "value": value} | ({"focused": True} if option == focused else {})
+            {"name": option, "type": kinds[option], "value": command_rules.as_typed(value)}
+            | ({"focused": True} if option == focused else {})
             for option, value in options.items()
         ]
         resolved = self._resolved(given)

@@ -60,6 +60,10 @@ class Moderation(Interactions):
         """Take no direct messages from the bot any more."""
         self.home.unreachable.add(str(user))
 
+    async def promote(self, user: Id = ALICE) -> None:
+        """Let somebody manage channels."""
+        self.home.managers.add(str(user))
+
     async def _set_denied(self, channel: Channel, names: Sequence[str], *, denied: bool) -> None:
         for name in names:
             permission = Permission[name.upper()]

@@ -1,4 +1,4 @@
-"""What the bot may do (discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags)."""
+"""What people and the bot may do (discord.com/developers/docs/topics/permissions)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import enum
 class Permission(enum.IntFlag):
     """The permissions that this server looks at."""
 
+    MANAGE_CHANNELS = 1 << 4
     ADD_REACTIONS = 1 << 6
     VIEW_CHANNEL = 1 << 10
     SEND_MESSAGES = 1 << 11

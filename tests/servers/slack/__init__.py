@@ -7,6 +7,7 @@ Behaviour is that of docs.slack.dev as of 2026; where Slack has been seen to do 
 from __future__ import annotations
 
 from tests.servers.slack.cast import (
+    ADMIN,
     ALICE,
     BOB,
     BOT_USER,
@@ -24,6 +25,7 @@ from tests.servers.slack.server import SlackServer
 from tests.servers.slack.signing import sign
 
 __all__ = [
+    "ADMIN",
     "ALICE",
     "BOB",
     "BOT_USER",

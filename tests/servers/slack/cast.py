@@ -15,7 +15,7 @@ BOT_USER, BOT = "U0CORRAL01", "B0CORRAL01"
 OTHER_BOT = "U0OTHERBOT"  # a person as far as events go, but with a bot_id
 STRANGER = "U0STRANGER"  # from another workspace, through Slack Connect
 PEOPLE = [f"U0HUMAN{number:03d}" for number in range(40)]
-ALICE, BOB = PEOPLE[0], PEOPLE[1]
+ALICE, BOB, ADMIN = PEOPLE[0], PEOPLE[1], PEOPLE[2]  # Bob made the channels, the admin runs the workspace
 
 PUBLIC = [f"C0PUBLIC{number:02d}" for number in range(40)]
 GENERAL, RANDOM = PUBLIC[0], PUBLIC[1]
@@ -37,6 +37,7 @@ class Channel:
     name: str
     kind: str = "channel"
     members: list[str] = field(default_factory=list)
+    creator: str = ""
     is_archived: bool = False
     messages: dict[str, Message] = field(default_factory=dict)
     threads: defaultdict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
@@ -61,6 +62,7 @@ class Channel:
             "is_private": self.kind != "channel",
             "is_archived": self.is_archived,
             "is_member": self.is_member,
+            "creator": self.creator,
             "context_team_id": TEAM,
         }
         if self.kind == "im":
@@ -81,12 +83,14 @@ class File:
     mimetype: str = "text/plain"
     filetype: str = "text"
     mode: str = "snippet"
+    is_described: bool = True  # in messages; else only files.info tells what it is
 
 
 def people() -> dict[str, Json]:
     people = {user: _person(user, f"human{number}") for number, user in enumerate(PEOPLE)}
     people[ALICE] = _person(ALICE, "alice")
     people[BOB] = _person(BOB, "bob")
+    people[ADMIN] = {**_person(ADMIN, "carol"), "is_admin": True}
     people[BOT_USER] = _person(BOT_USER, "corral", is_bot=True)
     people[OTHER_BOT] = _person(OTHER_BOT, "deploybot", is_bot=True)
     people[STRANGER] = {**_person(STRANGER, "stranger", team=OTHER_TEAM), "is_stranger": True}
@@ -103,6 +107,8 @@ def _person(user: str, name: str, *, is_bot: bool = False, team: str = TEAM) -> 
         "tz": "Europe/Berlin",
         "locale": "en-US",
         "is_bot": is_bot,
+        "is_admin": False,
+        "is_owner": False,
         "is_restricted": False,
         "is_ultra_restricted": False,
         "profile": {"display_name": name, "real_name": name.title(), "team": team},
@@ -111,7 +117,10 @@ def _person(user: str, name: str, *, is_bot: bool = False, team: str = TEAM) -> 
 
 def channels() -> dict[str, Channel]:
     everybody = [*PEOPLE, STRANGER, OTHER_BOT, BOT_USER]
-    made = [Channel(channel, f"public-{number}", members=everybody.copy()) for number, channel in enumerate(PUBLIC)]
+    made = [
+        Channel(channel, f"public-{number}", members=everybody.copy(), creator=BOB)
+        for number, channel in enumerate(PUBLIC)
+    ]
     made += [
         Channel(PRIVATE, "secret", "group", [ALICE, BOB, BOT_USER]),
         Channel(ELSEWHERE, "elsewhere", members=[ALICE, BOB]),

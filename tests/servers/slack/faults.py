@@ -12,9 +12,10 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`fail` refuses with an error; `lose` carries the call out and cuts the connection; `hang` does neither."""
+    """`fail` refuses with an error; `lose` carries the call out and cuts the connection; `mute` carries it out and says
+    nothing; `hang` does neither."""
 
-    kind: Literal["fail", "lose", "hang", "garble"]
+    kind: Literal["fail", "lose", "hang", "garble", "mute"]
     error: str = ""
     status: int = 200
     retry_after: int | None = None
@@ -48,6 +49,11 @@ class Faults:
         self._released.clear()
         self._waiting[method].extend([Fault("hang")] * times)
 
+    def mute(self, method: str, *, times: int = 1) -> None:
+        """The next calls are carried out and get no answer, until `release`. Of response_urls only."""
+        self._released.clear()
+        self._waiting[method].extend([Fault("mute")] * times)
+
     def break_body(self, method: str, *, times: int = 1) -> None:
         """The next calls are answered 502 with a page of HTML, as by a proxy whose Slack is away."""
         self._waiting[method].extend([Fault("garble", status=502)] * times)
@@ -62,6 +68,10 @@ class Faults:
 
     async def until_released(self) -> None:
         await self._released.wait()
+
+    def is_waiting(self, method: str) -> bool:
+        """Whether a call that is to go wrong has not come yet."""
+        return bool(self._waiting[method])
 
     def take(self, method: str) -> Fault | None:
         """The fault for this call, which is used up by it."""

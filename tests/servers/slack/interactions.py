@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
+from typing import Any
 
+from tests.servers.slack.blocks import Block
 from tests.servers.slack.cast import ALICE, APP, GENERAL, TEAM, Channel, Json
 from tests.servers.slack.delivery import Deliveries
 from tests.servers.slack.messages import Message
 from tests.servers.slack.responses import Responses
 from tests.servers.slack.text import typed
 from tests.servers.slack.transports import Delivery
+from tests.servers.slack.view_rules import check_option
+from tests.servers.slack.views import Modal, described, hand_out, state_of, take_reply
 from tests.servers.slack.workspace import Workspace
 
 
@@ -74,10 +77,52 @@ class Interactions:
             "api_app_id": APP,
             "is_enterprise_install": "false",
             "response_url": self.response_urls.open(channel, user),
-            "trigger_id": _trigger(),
+            "trigger_id": hand_out(self.home, user),
         }
         delivery = await self.deliveries.interact("slash_commands", command, payload)
         self.response_urls.acknowledged(payload["response_url"], delivery.reply)
+        return delivery
+
+    def modal(self, user: str = ALICE) -> Modal:
+        """The modal that this person looks at; AssertionError when there is none."""
+        found = [modal for modal in self.home.modals if modal.user == user and modal.is_open]
+        assert found, f"{user} sees no modal"
+        return found[-1]
+
+    async def suggest(self, name: str, typed: str = "", *, user: str = ALICE) -> list[Block]:
+        """Type something into a list that the bot fills; gives what it offers."""
+        modal = self.modal(user)
+        element = modal.inputs[name]["element"]
+        assert element["type"] == "external_select", f"{name} is no such list"
+        assert len(typed) >= element.get("min_query_length", 3), "Slack does not ask yet"
+        payload = self._interaction("block_suggestion", "", user, None)
+        payload |= {"block_id": name, "action_id": element["action_id"], "value": typed}
+        payload |= {"container": {"type": "view", "view_id": modal.id}, "view": described(modal)}
+        delivery = await self._interact(payload)
+        options: list[Block] = delivery.reply.get("options", [])
+        assert len(options) <= 100, "more options than Slack shows"
+        for one in options:
+            check_option(one)
+        return options
+
+    async def submit(self, *, user: str = ALICE, **entered: Any) -> Delivery:
+        """Fill in the modal that the person sees, by block_id (`__` stands for a dot), and send it. What is chosen in a
+        list that the bot fills is typed there first. The modal stays when it is not acknowledged."""
+        modal = self.modal(user)
+        wanted = {name.replace("__", "."): value for name, value in entered.items()}
+        options: dict[str, Block] = {}
+        for name, value in wanted.items():
+            element = modal.inputs[name]["element"] if name in modal.inputs else {}
+            if element.get("type") == "external_select" and value is not None:
+                offered = await self.suggest(name, value, user=user)
+                fitting = [one for one in offered if value in (one["value"], one["text"]["text"])]
+                assert fitting, f"{value!r} is not offered: {offered}"
+                options[name] = fitting[0]
+        shown = described(modal) | {"state": state_of(self.home, modal, wanted, options)}
+        payload = self._interaction("view_submission", "", user, None) | {"view": shown, "response_urls": []}
+        delivery = await self._interact(payload)
+        if delivery.acked is not None:
+            take_reply(self.home, modal, delivery.reply)
         return delivery
 
     async def _interact(self, payload: Json) -> Delivery:
@@ -94,7 +139,7 @@ class Interactions:
             "team": {"id": TEAM, "domain": "corral-test"},
             "user": {"id": user, "username": person["name"], "name": person["name"], "team_id": person["team_id"]},
             "api_app_id": APP,
-            "trigger_id": _trigger(),
+            "trigger_id": hand_out(self.home, user),
             "enterprise": None,
             "is_enterprise_install": False,
         }
@@ -113,7 +158,3 @@ def _container(message: Message) -> Json:
 
 def _name(channel: Channel) -> str:
     return {"im": "directmessage", "group": "privategroup"}.get(channel.kind, channel.name)
-
-
-def _trigger() -> str:
-    return f"{uuid.uuid4().int % 10**12}.{uuid.uuid4().int % 10**10}.{uuid.uuid4().hex}"

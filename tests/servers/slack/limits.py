@@ -36,8 +36,6 @@ PER_MINUTE = {
     "reactions.remove": _TIER_2,
     "users.info": _TIER_4,
     "views.open": _TIER_4,
-    "views.publish": _TIER_4,
-    "views.update": _TIER_4,
 }
 
 

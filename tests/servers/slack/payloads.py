@@ -29,6 +29,11 @@ def message_payload(message: Message, channel: Channel) -> Json:
     return shown
 
 
+def undescribed(file: File) -> Json:
+    """A file of a shared channel: only files.info tells more of it."""
+    return {"id": file.id, "created": 0, "file_access": "check_file_info"}
+
+
 def file_payload(file: File, base_url: str) -> Json:
     """A file; its address wants the bot's token."""
     address = f"{base_url}/files-pri/{TEAM}-{file.id}/download/{file.name}"
@@ -41,7 +46,7 @@ def file_payload(file: File, base_url: str) -> Json:
         "mode": file.mode,
         "size": len(file.data or b""),
         "user": file.user,
-        "is_external": False,
+        "is_external": file.mode == "external",
         "url_private": address,
         "url_private_download": address,
     }

@@ -119,8 +119,19 @@ class People(Interactions):
         if not self.home.channels[channel].is_member:
             self.home.channels[channel].members.append(BOT_USER)
 
-    def add_file(self, name: str, data: bytes | str, *, user: str = ALICE, mimetype: str | None = None) -> str:
-        """The id of a new file, which is in no message yet."""
+    def add_file(
+        self,
+        name: str,
+        data: bytes | str,
+        *,
+        user: str = ALICE,
+        mimetype: str | None = None,
+        is_described: bool = True,
+        is_external: bool = False,
+    ) -> str:
+        """The id of a new file, which is in no message yet. `is_external`: a link to one that lies elsewhere; without
+        `is_described` messages tell nothing but its id, as of files in shared channels."""
         file = new_file(name, data.encode() if isinstance(data, str) else data, user, mimetype)
+        file.is_described, file.mode = is_described, "external" if is_external else file.mode
         self.home.files[file.id] = file
         return file.id

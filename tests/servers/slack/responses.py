@@ -12,6 +12,7 @@ from tests.servers.slack.block_rules import check
 from tests.servers.slack.cast import Json
 from tests.servers.slack.chat import MAX_TEXT
 from tests.servers.slack.errors import SlackError
+from tests.servers.slack.faults import Faults
 from tests.servers.slack.messages import Message
 from tests.servers.slack.workspace import Workspace
 
@@ -37,6 +38,7 @@ class Responses:
         self.home = home
         self.bodies: list[Json] = []
         self.lifetime_seconds = LIFETIME_SECONDS
+        self.faults = Faults()  # of calls named "response_url"
         self._urls: dict[str, ResponseUrl] = {}
 
     def open(self, channel: str, user: str, message: Message | None = None) -> str:
@@ -52,11 +54,21 @@ class Responses:
             return web.json_response({"ok": False, "error": "expired_url"}, status=404)
         if url.uses >= MAX_USES:
             return web.json_response({"ok": False, "error": "used_url"}, status=404)
+        fault = self.faults.take("response_url")
+        if fault is not None and fault.kind == "fail":
+            return web.json_response({"ok": False, "error": fault.error}, status=fault.status)
+        if fault is not None and fault.kind == "hang":
+            await self.faults.until_released()
         url.uses += 1
         try:
             self.show(url, await request.json())
         except SlackError as refusal:
             return web.json_response({"ok": False, "error": refusal.code}, status=400)
+        if fault is not None and fault.kind == "mute":
+            await self.faults.until_released()
+        if fault is not None and fault.kind == "lose":
+            assert request.transport is not None
+            request.transport.abort()
         return web.Response(text="ok")
 
     def acknowledged(self, address: str, body: Json) -> None:

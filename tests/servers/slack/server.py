@@ -66,7 +66,8 @@ class SlackServer(People):
         self.disconnect, self.cut, self.freeze = self.sockets.disconnect, self.sockets.cut, self.sockets.freeze
         self.api = WebApi(home, self.bot_token, self.app_token, self.faults, self.sockets.ticket)
         self.api.limits = Limits(post_burst) if limits else None
-        self.api.scopes = set(scopes)
+        self.api.scopes = home.scopes = set(scopes)
+        self.response_urls.faults = faults
         self.api.latency = latency
         self.url = ""
         self._runner: web.AppRunner | None = None

@@ -1,8 +1,6 @@
-"""assistant.threads.* and agents.sessions.*: what is shown while the bot works; and views, which are only kept."""
+"""assistant.threads.* and agents.sessions.*: what is shown while the bot works."""
 
 from __future__ import annotations
-
-import uuid
 
 from tests.servers.slack.cast import Json
 from tests.servers.slack.errors import SlackError
@@ -58,13 +56,3 @@ async def rename_session(home: Workspace, args: Json) -> Json:
     home.sessions.setdefault((channel.id, under), {"status": "active"})["title"] = str(args.get("title"))
     home.titles[under] = str(args.get("title"))
     return {"title": args.get("title")}
-
-
-async def show_view(home: Workspace, args: Json) -> Json:
-    """views.open, publish, update and push alike."""
-    view = args.get("view")
-    if not isinstance(view, dict) or view.get("type") not in {"home", "modal"}:
-        raise SlackError("invalid_arguments")
-    made = {**view, "id": args.get("view_id") or "V" + uuid.uuid4().hex[:10].upper(), "hash": home.now()}
-    home.views.append(made | {"user_id": args.get("user_id")})
-    return {"view": made}

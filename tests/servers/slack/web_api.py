@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from tests.servers.slack import chat, files, reading, sessions, streams
+from tests.servers.slack import chat, files, reading, sessions, streams, views
 from tests.servers.slack.cast import BOT, BOT_USER, TEAM, Json
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.faults import Faults
@@ -71,10 +71,7 @@ METHODS: dict[str, Method] = {
     "reactions.add": reading.add_reaction,
     "reactions.remove": reading.remove_reaction,
     "users.info": reading.user_info,
-    "views.open": sessions.show_view,
-    "views.publish": sessions.show_view,
-    "views.push": sessions.show_view,
-    "views.update": sessions.show_view,
+    "views.open": views.open_view,
 }
 
 

@@ -6,13 +6,17 @@ import itertools
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any
 
 from tests.servers.slack.cast import BOT, BOT_USER, TEAM, Channel, File, Json, channels, dm_of, people
 from tests.servers.slack.errors import SlackError
 from tests.servers.slack.messages import TOMBSTONE, Message
-from tests.servers.slack.payloads import file_payload, message_payload
+from tests.servers.slack.payloads import file_payload, message_payload, undescribed
+from tests.servers.slack.scopes import GRANTED
+
+if TYPE_CHECKING:
+    from tests.servers.slack.views import Modal, Trigger
 
 
 class Workspace:
@@ -31,7 +35,9 @@ class Workspace:
         self.statuses: defaultdict[str, list[str]] = defaultdict(list)
         self.titles: dict[str, str] = {}
         self.suggested_prompts: list[Json] = []
-        self.views: list[Json] = []
+        self.modals: list[Modal] = []
+        self.triggers: dict[str, Trigger] = {}
+        self.scopes: Collection[str] = GRANTED
         self.shows_files = True
         self._numbers = itertools.count(1)
 
@@ -128,7 +134,10 @@ class Workspace:
         """A message as the Web API and events show it."""
         shown = message_payload(message, self.channels[message.channel])
         if message.file_ids and self.shows_files:
-            files = [self.file_payload(self.files[file_id]) for file_id in message.file_ids]
+            files = [
+                self.file_payload(file) if file.is_described else undescribed(file)
+                for file in (self.files[file_id] for file_id in message.file_ids)
+            ]
             shown = {"subtype": "file_share", "upload": False, **shown, "files": files}
         if with_metadata and message.metadata:
             shown["metadata"] = message.metadata

@@ -24,9 +24,10 @@ from storage.inbox import RedisInbox
 from storage.keys import Keys
 from storage.threads import RedisThreads
 from tests.servers.behaviour import Behaviour
-from tests.servers.discord import ALICE, BOT_USER, FORUM, PUBLIC, DiscordServer, Message
+from tests.servers.discord import ALICE, BOT_USER, FORUM, GUILD, PEOPLE, PUBLIC, DiscordServer, Message
 from tests.servers.discord.interaction import Interaction
 from tests.servers.tgi import TgiServer
+from tests.story.acquaintances import acquaint
 from tests.story.programs import Program
 from tests.story.replicas import replica
 from tests.waiting import until
@@ -42,6 +43,8 @@ SLOWLY = Behaviour(token_delay=0.1)
 
 STOP, CONTINUE, AGAIN, GOOD, BAD = "stop", "continue", "again", "good", "bad"
 WHOLE = [AGAIN, GOOD, BAD]  # what can be pressed below an answer that came to its end
+SHARE, THREAD = "share", "thread"
+WHOLE_PRIVATELY = [AGAIN, SHARE, THREAD, GOOD, BAD]
 _DEFAULTS = DiscordListener.__init__.__kwdefaults__ or {}
 
 
@@ -239,5 +242,6 @@ async def office(
             "drain_seconds": 10.0,
         },
     )
+    await acquaint(redis_client, "discord", [GUILD, "@me"], PEOPLE)
     yield made
     assert made.untidy() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from conversation import notices
+from conversation import guide, notices
 from tests.servers.behaviour import Behaviour
 from tests.servers.discord import ALICE, BOB, GENERAL, OTHER_BOT, RANDOM, DiscordServer, dm_of
 from tests.servers.discord.messages import REPLY
@@ -238,7 +238,7 @@ async def test_help_and_forget_are_at_hand(office: Office, discord: DiscordServe
         await office.settled()
         await discord.mention("help", channel=asked)
         await office.settled()
-        assert office.thread(asked)[-1].shown == notices.HELP
+        assert office.thread(asked)[-1].shown == guide.HELP
         assert len(office.model.requests) == 1
         await discord.mention("forget", channel=asked)
         await office.settled()
@@ -254,7 +254,8 @@ async def test_who_attached_what_is_no_text_is_told_below_the_answer(office: Off
     async with office.replica():
         asked = await discord.mention("what is this?", attachments=[("shot.png", b"\x89PNG\x00\x00")])
         await office.answered(asked)
-    assert "I did not read `shot.png`: it is not a text file." in office.thread(asked)[-1].content
+    told = "shot.png is not a text file, and I read only text and code. Attach it as plain text, or paste"
+    assert told in office.thread(asked)[-1].content
 
 
 async def test_text_and_code_that_is_attached_belongs_to_the_question(office: Office, discord: DiscordServer) -> None:
@@ -263,7 +264,7 @@ async def test_text_and_code_that_is_attached_belongs_to_the_question(office: Of
     async with office.replica():
         asked = await discord.mention("what is wrong here?", attachments=[("loop.py", "while True: pass\n")])
         await office.settled()
-        assert "what is wrong here?\n\nloop.py:\n```\nwhile True: pass\n```" in office.last_prompt()
+        assert "what is wrong here?\n\nloop.py:\n```python\nwhile True: pass\n```" in office.last_prompt()
         alone = await discord.say("", channel=HELP, attachments=[("message.txt", "why is my list empty?")])
         await office.settled()
         assert "why is my list empty?" in office.last_prompt()

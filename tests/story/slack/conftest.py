@@ -5,6 +5,7 @@ Everything between them goes over real sockets; `processes` beside this file has
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from storage.keys import Keys
 from storage.threads import RedisThreads
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import GENERAL, Message, SlackServer
+from tests.servers.slack.cast import PEOPLE
 from tests.servers.tgi import TgiServer
+from tests.story.acquaintances import acquaint
 from tests.story.replicas import replica
 from tests.waiting import until
 
@@ -96,9 +99,11 @@ class Office:
         return self.model.model.answer_to(question).strip()
 
     def expected_now(self) -> str:
-        """What the model says to what it was asked last."""
+        """What people see of what the model says to what it was asked last."""
         whole = "".join(token.text for token in self.model.model.go_on(self.last_prompt()) if not token.special)
-        return whole.strip()
+        said: str = self.model.requests[-1]["inputs"].rpartition("[/INST]")[2]
+        opened = re.match(r"\s*```(\w*)", said)
+        return f"```{opened[1] or 'python'}\n{whole}\n```" if opened else whole.strip()
 
     # What must hold in the end, whatever happened
 
@@ -170,5 +175,6 @@ async def office(
             "drain_seconds": 10.0,
         },
     )
+    await acquaint(redis_client, "slack", [slack.team], PEOPLE)
     yield made
     assert not made.untidy()

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.slack.commands import ANSWER_COMES, ANSWER_COMES_DIRECTLY, ANSWER_COMES_SOMEWHERE
+from adapters.slack.commands import ANSWER_COMES, ANSWER_COMES_DIRECTLY, ANSWER_COMES_SOMEWHERE, HELP
 from adapters.slack.interactions import ASK_SHORTCUT
-from conversation import notices
+from conversation import guide, notices
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import ALICE, BOB, ELSEWHERE, GENERAL, OTHER_BOT, PRIVATE, RANDOM, SlackServer, dm_of
 from tests.story.slack.conftest import AGAIN, AT_ONCE, FEEDBACK, QUESTION, STOP, Office, actions
@@ -249,8 +249,9 @@ async def test_help_is_at_hand_in_threads_and_behind_the_command(office: Office,
         ts = await slack.mention("help")
         await office.settled()
         delivery = await slack.command("/corral", "help")
-    assert office.answer(ts).shown == notices.HELP
-    assert notices.HELP in delivery.reply["text"]
+    assert office.answer(ts).shown == guide.HELP
+    assert delivery.reply["text"] == HELP
+    assert "/corral fix" in HELP
     assert not office.model.requests
 
 

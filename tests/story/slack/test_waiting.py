@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation import notices
+from conversation import guide, notices
 from tests.servers.behaviour import Behaviour
 from tests.servers.slack import GENERAL, SlackServer
 from tests.servers.slack.cast import PEOPLE
@@ -19,7 +19,7 @@ async def test_whoever_waits_for_the_model_is_told_the_place(office: Office, sla
         assert all(slack.statuses[ts] for ts in asked)
         helped = await slack.mention("help", user=PEOPLE[0])
         await until("there is help", lambda: bool(office.thread(helped)))
-        assert office.answer(helped).shown == notices.HELP
+        assert office.answer(helped).shown == guide.HELP
         await slack.mention("help", user=PEOPLE[1], thread_ts=asked[1])
         await until("there is help in a thread that waits", lambda: bool(office.thread(asked[1], GENERAL)))
         office.model.behaviour = AT_ONCE

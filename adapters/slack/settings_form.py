@@ -1,0 +1,111 @@
+"""The form for what a channel and a person may set. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.slack import inputs
+from adapters.slack.identity import Identity
+from adapters.slack.inputs import Block
+from adapters.slack.payloads import Json, Malformed, identifier, part, string
+from adapters.slack.places import address, is_dm
+from conversation import notices
+from conversation.model import Preferences
+from conversation.preferences import LEAST_TOKENS, MOST_ADDITIONS, MOST_TEMPERATURE, Entered, described
+from conversation.reception import Person
+
+SETTINGS_FORM, SAVED_FORM = "corral_settings", "corral_saved"
+TITLE, SUBMIT = "Corral's settings", "Save"
+FOR_YOU, FOR_CHANNEL = "For you", "For everybody in this channel"
+# The blocks' names: whose, and the field as NotSettable calls it.
+PERSON, CHANNEL = "person", "channel"
+WHEN = (
+    "A thread keeps what was set when it began: changes are for new threads. "
+    "What you set for yourself counts before what is set for the channel; additions of both are read."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Somebody wants to see the form; `manages` as far as Slack tells it in time."""
+
+    channel: Preferences
+    person: Preferences
+    most_tokens: int
+    manages: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What somebody sent in. `of_channel` is None where they could not fill it in."""
+
+    person: Person
+    of_person: Entered
+    of_channel: Entered | None
+
+
+def view(settings: Settings, channel: str) -> Block:
+    """The modal, filled in with what is set."""
+    blocks = [inputs.words(WHEN), inputs.heading(FOR_YOU), *_fields(PERSON, settings.person, settings.most_tokens)]
+    if settings.manages and not is_dm(channel):
+        blocks += [inputs.heading(FOR_CHANNEL), *_fields(CHANNEL, settings.channel, settings.most_tokens)]
+    elif not is_dm(channel):
+        blocks.append(inputs.words(f"{notices.set_here(described(settings.channel))} {notices.ADMINS_ONLY}"))
+    return inputs.modal(SETTINGS_FORM, TITLE, blocks, submit=SUBMIT, data=json.dumps({"c": channel}))
+
+
+def saved(sentences: str) -> Block:
+    """What takes the form's place when all of it is kept."""
+    return inputs.modal(SAVED_FORM, TITLE, [inputs.words(sentences)], close="Close")
+
+
+def submitted(payload: Json, me: Identity) -> Saving | None:
+    """What was entered; None when it is another view's. Raises Malformed."""
+    shown, user = part(payload, "view"), part(payload, "user")
+    if string(shown, "callback_id") != SETTINGS_FORM:
+        return None
+    try:
+        channel = identifier(part(json.loads(string(shown, "private_metadata"))), "c")
+    except ValueError as exc:
+        raise Malformed("private_metadata is none of ours") from exc
+    values = part(shown, "state", "values")
+    person = Person(address(me, channel, ""), identifier(user, "id"), external=not me.is_home(string(user, "team_id")))
+    has_channel = f"{CHANNEL}.language" in values
+    return Saving(person, _entered(values, PERSON), _entered(values, CHANNEL) if has_channel else None)
+
+
+def at_fields(whose: str, sentences: Mapping[str, str]) -> dict[str, str]:
+    """NotSettable's sentences, each at its field."""
+    return {f"{whose}.{name}": sentence for name, sentence in sentences.items()}
+
+
+def _fields(whose: str, preferences: Preferences, most_tokens: int) -> list[Block]:
+    now = Entered.of(preferences)
+    return [
+        inputs.text_field(f"{whose}.language", "Language of code", now.language or "", example="TypeScript, C++, py"),
+        inputs.text_field(
+            f"{whose}.additions",
+            "Added to the system prompt",
+            now.additions or "",
+            multiline=True,
+            hint=f"At most {MOST_ADDITIONS:,} characters: they are read before every question.",
+        ),
+        inputs.text_field(
+            f"{whose}.temperature", "Temperature", now.temperature or "", example=f"0 to {MOST_TEMPERATURE:g}"
+        ),
+        inputs.text_field(
+            f"{whose}.max_new_tokens",
+            "Longest reply, in tokens",
+            now.max_new_tokens or "",
+            example=f"{LEAST_TOKENS} to {most_tokens}",
+        ),
+    ]
+
+
+def _entered(values: Json, whose: str) -> Entered:
+    language, additions, temperature, tokens = (
+        inputs.typed(values, f"{whose}.{name}") for name in ("language", "additions", "temperature", "max_new_tokens")
+    )
+    return Entered(language, additions, temperature, tokens)

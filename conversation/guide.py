@@ -1,0 +1,41 @@
+"""What a person is told who asks for help, with examples to press."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from conversation import notices
+from conversation.model import Action, Language, Offer, Skill
+from conversation.skills import SKILLS, CodeFile, Question, Wish, ask_for
+
+_PYTHON = Language("Python", "python")
+_PRESSED = (Skill.CODE, Skill.EXPLAIN, Skill.FIX, Skill.TEST)
+
+
+def help_text(called: Callable[[Skill], str] = str) -> str:
+    """What can be done here; `called` is how a platform's people call a skill up, "/fix" say."""
+    skills = "; ".join(f"`{called(skill)}` {_small(card.summary)}" for skill, card in SKILLS.items())
+    return f"{notices.HOW_TO_ASK}\nWith code I can: {skills}.\n{notices.WORDS_OF_THREADS}\n{notices.INTRODUCTION}"
+
+
+def examples() -> tuple[Offer, ...]:
+    """What can be pressed below it."""
+    return tuple(Offer(Action.TRY, f"{skill}: {SKILLS[skill].example}", skill) for skill in _PRESSED)
+
+
+def example(target: str) -> Question | None:
+    """What pressing one asks; None for one that there is no more."""
+    if target not in _PRESSED:
+        return None
+    shown = SKILLS[Skill(target)].example
+    if target == Skill.CODE:
+        words = shown.removeprefix(f"{_PYTHON.tag} ")
+        return ask_for(Wish(Skill.CODE, words, _PYTHON))
+    return ask_for(Wish(Skill(target), language=_PYTHON, files=(CodeFile(shown, "", _PYTHON),)))
+
+
+def _small(summary: str) -> str:
+    return summary[0].lower() + summary[1:]
+
+
+HELP = help_text()

@@ -1,0 +1,61 @@
+"""Where people change what is set: the one door for every platform's form or command."""
+
+from __future__ import annotations
+
+from conversation import notices
+from conversation.errors import Refused
+from conversation.model import Owner, Preferences
+from conversation.ports import PreferenceStore
+from conversation.preferences import Entered, LanguageNamed, changed, described
+from conversation.reception import Access, Person
+
+
+class PreferenceDesk:
+    """Shows and changes preferences. Every method raises StoreUnavailable; the platform is told then that nothing was
+    kept."""
+
+    def __init__(self, store: PreferenceStore, access: Access, language_named: LanguageNamed, most_tokens: int) -> None:
+        self._store, self._access, self._language_named = store, access, language_named
+        self.most_tokens = most_tokens  # of one reply
+
+    async def shown(self, person: Person, *, of_channel: bool = False) -> Preferences:
+        """What is set for the channel, or for the person. Raises Refused."""
+        self._check(person)
+        (preferences,) = await self._store.get(_owner(person, of_channel=of_channel))
+        return preferences
+
+    async def change(
+        self, person: Person, entered: Entered, *, of_channel: bool = False, is_admin: bool = False
+    ) -> str:
+        """Keep what was entered, and say so in a sentence. `is_admin`: the platform lets this person manage the
+        channel; in direct messages everybody is. Raises NotSettable for what cannot be kept, and Refused."""
+        self._check_change(person, of_channel=of_channel, is_admin=is_admin)
+        owner = _owner(person, of_channel=of_channel)
+        (before,) = await self._store.get(owner)
+        preferences = changed(before, entered, self._language_named, self.most_tokens)
+        await self._store.put(owner, preferences)
+        return _confirmed(preferences, of_channel=of_channel)
+
+    async def clear(self, person: Person, *, of_channel: bool = False, is_admin: bool = False) -> str:
+        """Unset all of it, and say so. Raises Refused."""
+        self._check_change(person, of_channel=of_channel, is_admin=is_admin)
+        await self._store.clear(_owner(person, of_channel=of_channel))
+        return _confirmed(Preferences(), of_channel=of_channel)
+
+    def _check(self, person: Person) -> None:
+        if refusal := self._access.refusal(person):
+            raise Refused("an outsider", user_notice=refusal)
+
+    def _check_change(self, person: Person, *, of_channel: bool, is_admin: bool) -> None:
+        self._check(person)
+        if of_channel and not is_admin:
+            raise Refused("no admin of the channel", user_notice=notices.ADMINS_ONLY)
+
+
+def _owner(person: Person, *, of_channel: bool) -> Owner:
+    return Owner.channel_of(person.address) if of_channel else Owner.person_of(person.address, person.id)
+
+
+def _confirmed(preferences: Preferences, *, of_channel: bool) -> str:
+    what = described(preferences)
+    return f"{notices.set_here(what) if of_channel else notices.set_for_you(what)} {notices.FOR_NEW_THREADS}"

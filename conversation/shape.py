@@ -1,0 +1,111 @@
+"""How an answer is shown: what stands around the words of the model. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import unified_diff
+
+from conversation.attached import fence_for
+from conversation.prompts.infill import Hole
+
+_WORD = r"[\w.+#-]{0,24}"  # a language, as it stands behind a fence
+_TAG = re.compile(rf"[ \t]*({_WORD})[ \t]*\r?(?:\n|\Z)")
+_OPENED_AGAIN = re.compile(rf"\s*```({_WORD})[ \t]*\r?\n")
+_FIRST_LINE_BEGINS = re.compile(rf"\s*`{{0,3}}{_WORD}[ \t]*\r?")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`opening` and then what the model says. A growing answer only grows: its end alone adds something below."""
+
+    opening: str = ""
+    is_prose: bool = True  # models begin a text with a space that belongs to the template; in code it counts
+
+    def shown(self, said: str, *, ended: bool) -> str:
+        """What people see of an answer of which the model has said this much; "" before it has said anything."""
+        body = said.lstrip() if self.is_prose else said
+        return self.opening + body + (self.closing(said) if ended else "") if body else ""
+
+    def closing(self, said: str) -> str:
+        """What stands below an answer that has ended."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet(Shape):
+    """A code block first. The model goes on from its opening; one that opens it once more, or writes code where the
+    block's language should stand, gets no second fence and loses no line."""
+
+    @classmethod
+    def of(cls, language: str) -> Snippet:
+        """Without a language the model names one itself."""
+        return cls(f"```{language}\n" if language else "```", is_prose=False)
+
+    def shown(self, said: str, *, ended: bool) -> str:
+        if not ended and self._is_open(said):
+            return ""  # what it is shows at the line's end
+        if again := _OPENED_AGAIN.match(said):
+            opening = self.opening if self._has_language else f"{self.opening}{again[1]}\n"
+            return opening + said[again.end() :]
+        if self._has_language or not said:
+            return Shape.shown(self, said, ended=ended)
+        tag = _TAG.match(said)
+        return f"{self.opening}{tag[1]}\n{said[tag.end() :]}" if tag else f"{self.opening}\n{said}"
+
+    def _is_open(self, said: str) -> bool:
+        may_open_again = said.lstrip()[:1] in {"", "`"}
+        return (may_open_again or not self._has_language) and _FIRST_LINE_BEGINS.fullmatch(said) is not None
+
+    @property
+    def _has_language(self) -> bool:
+        return self.opening.endswith("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock(Shape):
+    """Nothing but code."""
+
+    fence: str = "```"
+
+    @classmethod
+    def going_on(cls, code: str, language: str) -> CodeBlock:
+        """A block for what comes after `code`. It begins with the line that this leaves open, or what is to be copied
+        would begin within a line."""
+        fence = fence_for(code)
+        return cls(f"{fence}{language}\n{code[code.rfind(chr(10)) + 1 :]}", is_prose=False, fence=fence)
+
+    def closing(self, said: str) -> str:
+        return f"{'' if said.endswith(chr(10)) else chr(10)}{self.fence}"
+
+
+@dataclass(frozen=True, slots=True)
+class FilledCode(Shape):
+    """The whole code with its hole filled, then which lines that are, and the change as a diff."""
+
+    hole: Hole = field(default_factory=lambda: Hole("", ""))
+    fence: str = "```"
+
+    @classmethod
+    def of(cls, hole: Hole, language: str) -> FilledCode:
+        fence = fence_for(f"{hole.prefix}\n{hole.suffix}")
+        return cls(f"{fence}{language}\n{hole.prefix}", is_prose=False, hole=hole, fence=fence)
+
+    def closing(self, said: str) -> str:
+        hole = self.hole
+        first = hole.prefix.count("\n") + 1
+        last = first + said.rstrip("\n").count("\n")
+        lines = f"Line {first} is" if first == last else f"Lines {first} to {last} are"
+        end = "" if (said + hole.suffix).endswith("\n") else "\n"
+        change = f"{self.fence}diff\n{self._diff(said)}\n{self.fence}"
+        return f"{hole.suffix}{end}{self.fence}\n\n{lines} what I filled in:\n\n{change}"
+
+    def _diff(self, said: str) -> str:
+        before = _lines(self.hole.prefix + self.hole.suffix)
+        after = _lines(self.hole.prefix + said + self.hole.suffix)
+        return "\n".join(list(unified_diff(before, after, lineterm=""))[2:])  # without the names of two files
+
+
+def _lines(code: str) -> list[str]:
+    # Not splitlines: a form feed in code ends no line, and the numbers would be others than an editor's.
+    return code.removesuffix("\n").split("\n")

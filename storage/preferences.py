@@ -1,0 +1,55 @@
+"""What channels and people have set, and whom this service has met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from conversation.model import Owner, Preferences
+from conversation.ports import PreferenceStore
+from storage.client import store_errors
+from storage.keys import SETTING_SECONDS, Keys
+from storage.records import dump_preferences, load_preferences
+
+
+class RedisPreferences:
+    """The PreferenceStore. What is asked for lives on from then."""
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self._redis, self._keys = redis, keys
+
+    async def get(self, *owners: Owner) -> tuple[Preferences, ...]:
+        """See PreferenceStore.get."""
+        with store_errors():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for owner in owners:
+                    pipeline.getex(self._keys.preferences(str(owner)), ex=SETTING_SECONDS)
+                found: list[Any] = await pipeline.execute()
+        return tuple(load_preferences(record or b"") for record in found)
+
+    async def put(self, owner: Owner, preferences: Preferences) -> None:
+        """See PreferenceStore.put."""
+        if not (record := dump_preferences(preferences)):
+            return await self.clear(owner)
+        with store_errors():
+            await self._redis.set(self._keys.preferences(str(owner)), record, ex=SETTING_SECONDS)
+        return None
+
+    async def clear(self, owner: Owner) -> None:
+        """See PreferenceStore.clear."""
+        with store_errors():
+            await self._redis.delete(self._keys.preferences(str(owner)))
+
+    async def meets(self, person: Owner, job_id: str) -> bool:
+        """See PreferenceStore.meets."""
+        key = self._keys.met(str(person))
+        with store_errors():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(key, job_id, nx=True, ex=SETTING_SECONDS)
+                pipeline.getex(key, ex=SETTING_SECONDS)
+                _, first = await pipeline.execute()
+        return bool(first == job_id.encode())
+
+
+_: type[PreferenceStore] = RedisPreferences

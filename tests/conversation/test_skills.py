@@ -1,0 +1,164 @@
+"""What a skill asks, and how its answer is shown."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from conversation.errors import PromptError
+from conversation.model import Skill
+from conversation.ports import Sampling
+from conversation.prompts.infill import Hole
+from conversation.shape import CodeBlock, FilledCode, Shape, Snippet
+from conversation.skills import SKILLS, CodeFile, Language, Wish, ask_for, card_of, shape_of
+from conversation.splitting import split
+
+PYTHON = Language("Python", "python")
+IN_WORDS = [skill for skill in SKILLS if skill not in {Skill.COMPLETE, Skill.FILL}]
+
+
+def test_every_skill_has_a_card() -> None:
+    """All but plain questions, each with a summary that Discord takes."""
+    assert set(SKILLS) == set(Skill) - {Skill.ASK}
+    assert all(0 < len(card.summary) <= 100 for card in SKILLS.values())
+
+
+def test_a_snippet_is_asked_for_in_its_language() -> None:
+    """The language stands in the question, and the answer begins with its block."""
+    question = ask_for(Wish(Skill.CODE, "read a file", PYTHON))
+    assert question.text.startswith("Write a code snippet in Python in one code block")
+    assert question.text.endswith("\n\nread a file")
+    assert shape_of(question.skill, question.language, question.code).opening == "```python\n"
+
+
+@pytest.mark.parametrize("skill", [Skill.EXPLAIN, Skill.REVIEW, Skill.FIX, Skill.TEST])
+def test_code_goes_along_as_it_is(skill: Skill) -> None:
+    """Tabs and what looks like a fence's end stay, in a block that they cannot end."""
+    code = "if x:\n\tprint('```')\r\n\treturn"
+    question = ask_for(Wish(skill, "why?", files=(CodeFile(code, "a.py", PYTHON),)))
+    assert f"\n\na.py:\n````python\n{code}\n````" in question.text
+    assert "why?" in question.text
+    assert question.code == ""
+
+
+def test_several_files_are_named() -> None:
+    """Each stands below its name."""
+    question = ask_for(Wish(Skill.REVIEW, files=(CodeFile("a = 1", "a.py"), CodeFile("b = 2", "b.py"))))
+    assert question.text.index("a.py:\n```\na = 1") < question.text.index("b.py:\n```\nb = 2")
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        (Wish(Skill.CODE), "Tell me what"),
+        (Wish(Skill.FIX, "it crashes"), "Give me the code to fix"),
+        (Wish(Skill.FILL, files=(CodeFile("x = 1"),)), "<FILL_ME>"),
+        (Wish(Skill.FILL, files=(CodeFile("<FILL_ME>\n<FILL_ME>"),)), "<FILL_ME>"),
+        (Wish(Skill.COMPLETE, files=(CodeFile("a", "a.py"), CodeFile("b", "b.py"))), "one piece of code"),
+    ],
+)
+def test_what_is_missing_is_said(wish: Wish, sentence: str) -> None:
+    """A wish that cannot be asked tells the person what to do."""
+    with pytest.raises(PromptError) as caught:
+        ask_for(wish)
+    assert sentence in caught.value.user_notice
+
+
+def test_code_above_is_enough() -> None:
+    """Where earlier messages are read, the code may be there."""
+    assert ask_for(Wish(Skill.EXPLAIN), above=True).text == SKILLS[Skill.EXPLAIN].instruction.format(language="")
+
+
+def test_the_hole_is_never_in_the_words() -> None:
+    """What later questions of the thread see has no `<FILL_ME>`, which a model must not read."""
+    question = ask_for(Wish(Skill.FILL, files=(CodeFile("def f():\n    <FILL_ME>\n", "", PYTHON),)))
+    assert "FILL_ME" not in question.text
+    assert question.code == "def f():\n    <FILL_ME>\n"
+
+
+def test_only_two_skills_choose_for_themselves() -> None:
+    """Completion and infilling sample as in Meta's examples; the others as the service is set."""
+    usual = Sampling(1000, 0.7, 0.5)
+    for skill in IN_WORDS:
+        assert card_of(skill).sampling(usual) == usual
+    assert card_of(Skill.COMPLETE).sampling(usual) == Sampling(256, 0.2, 0.9)
+    assert card_of(Skill.FILL).sampling(usual) == Sampling(512, 0.0, 0.9)
+    assert card_of(Skill.COMPLETE).sampling(Sampling(100)).max_new_tokens == 100
+
+
+class TestShapes:
+    def test_prose_loses_the_templates_space(self) -> None:
+        """A space that models begin with is not shown; nothing said is nothing shown."""
+        assert Shape().shown(" Hello", ended=True) == "Hello"
+        assert Shape("```python\n", is_prose=False).shown("", ended=True) == ""
+
+    def test_a_completion_begins_with_the_open_line(self) -> None:
+        """What can be copied is whole lines of code and nothing else."""
+        block = CodeBlock.going_on("import os\n\ndef area(r", "python")
+        assert block.shown("):\n    return 1", ended=False) == "```python\ndef area(r):\n    return 1"
+        assert block.shown("):\n    return 1", ended=True) == "```python\ndef area(r):\n    return 1\n```"
+        assert CodeBlock.going_on("x = 1\n", "").shown("y = 2\n", ended=True) == "```\ny = 2\n```"
+
+    def test_a_filled_hole(self) -> None:
+        """The whole code, the lines that are new, and the change."""
+        shape = FilledCode.of(Hole("def f(a):\n    ", "\n    return b\n"), "python")
+        assert shape.shown("b = a\n    b += 1", ended=True) == (
+            "```python\ndef f(a):\n    b = a\n    b += 1\n    return b\n```\n\n"
+            "Lines 2 to 3 are what I filled in:\n\n"
+            "```diff\n@@ -1,3 +1,4 @@\n def f(a):\n-    \n+    b = a\n+    b += 1\n     return b\n```"
+        )
+
+    @pytest.mark.parametrize(
+        ("language", "said", "shown"),
+        [
+            ("python", "x = 1\n```\nSo.", "```python\nx = 1\n```\nSo."),
+            ("python", "\tx = 1", "```python\n\tx = 1"),
+            ("python", "```python\nx = 1\n```", "```python\nx = 1\n```"),
+            ("python", "\n```py\nx = 1\n```", "```python\nx = 1\n```"),
+            ("", "python\nx = 1\n```", "```python\nx = 1\n```"),
+            ("", " c++ \r\nint x;\r\n```", "```c++\nint x;\r\n```"),
+            ("", "\nx = 1\n```", "```\nx = 1\n```"),
+            ("", "x = 1\ny = 2\n```", "```\nx = 1\ny = 2\n```"),
+            ("", "print(1)", "```\nprint(1)"),
+            ("", "```js\nf()\n```", "```js\nf()\n```"),
+            ("", "", ""),
+        ],
+    )
+    def test_a_snippet_has_one_opening(self, language: str, said: str, shown: str) -> None:
+        """Whatever the model says behind it: its language, code at once, or the same opening again."""
+        assert shape_of(Skill.CODE, language, "").shown(said, ended=True) == shown
+
+    @pytest.mark.parametrize("code", ["x\x0cy\n<>\nz\n", "a\u2028b\n<>\nc", "a\r\n<>\r\nb\r\n"])
+    def test_the_change_counts_lines_as_editors_do(self, code: str) -> None:
+        """A form feed ends none."""
+        prefix, suffix = code.split("<>")
+        shown = FilledCode.of(Hole(prefix, suffix), "").shown("new", ended=True)
+        assert "Line 2 is what I filled in:" in shown
+        assert [line for line in shown.split("\n") if line.startswith("+")] == ["+new" + "\r" * ("\r" in code)]
+
+    @pytest.mark.parametrize("said", ["first\n\tsecond\r\nthird", "x = 1\ny", "```py\nz\n```\n", "\n\n  a `b`\n"])
+    @pytest.mark.parametrize(
+        "shape",
+        [
+            FilledCode.of(Hole("a\n", "\nz"), "c"),
+            CodeBlock.going_on("```", "md"),
+            Shape(),
+            Snippet.of(""),
+            Snippet.of("c"),
+        ],
+    )
+    def test_a_growing_answer_only_grows(self, shape: Shape, said: str) -> None:
+        """What was shown is the beginning of what is shown next, up to the end."""
+        shown = [shape.shown(said[:length], ended=False) for length in range(len(said) + 1)]
+        shown.append(shape.shown(said, ended=True))
+        assert shown[-1]
+        assert all(later.startswith(earlier) for earlier, later in pairwise(shown))
+
+    @pytest.mark.parametrize("code", ["x = '```'\n", "```\n````\n", "\tx\r\n"])
+    def test_nothing_in_code_ends_its_block(self, code: str) -> None:
+        """The fence is longer than any in the code, so that one message shows one block."""
+        shown = FilledCode.of(Hole(code, "\nend"), "").shown("fill", ended=True)
+        (part,) = split(shown, 4000)
+        assert part.text == shown
+        assert part.closer == ""

@@ -1,0 +1,73 @@
+"""A private answer that its person shows to everybody, where one person's private questions are one conversation."""
+
+from __future__ import annotations
+
+import time
+
+from conversation import notices
+from conversation.model import Action, Command, Skill, ThreadId, Turn
+from conversation.reception import Person, Press
+from conversation.skills import as_said
+from tests.story.conftest import Town
+
+PRIVATE = ThreadId("memory", "team", "channel", "private-ada")
+PUBLIC = ThreadId("memory", "team", "channel", "everybody")
+
+
+def press(target: str, action: Action = Action.THREAD) -> Press:
+    return Press(
+        action, target, Person(PRIVATE, "ada"), "Ada", "press1", time.time(), "m1", private=True, shown_at=PUBLIC
+    )
+
+
+async def answered(town: Town, text: str) -> str:
+    """Ask it privately; the exchange."""
+    asked = await town.ask(text, thread=PRIVATE.thread)
+    await town.settled(asked.conversation_id)
+    return asked.job_id
+
+
+async def turns_at(town: Town, address: ThreadId) -> list[Turn]:
+    conversation = await town.inbox.conversation(address)
+    assert conversation is not None
+    await town.settled(conversation)
+    return list(await town.threads.turns(conversation))
+
+
+async def test_nothing_but_that_answer_is_shared(town: Town) -> None:
+    """It begins a conversation of its own: whoever goes on with it there learns nothing of the other questions."""
+    async with town.worker():
+        await answered(town, "a secret")
+        exchange = await answered(town, "how do I sort a list?")
+        assert await town.reception.pressed(press(exchange)) == ""
+        turns = await turns_at(town, PUBLIC)
+        assert [turn.text for turn in turns][:1] == ["how do I sort a list?"]
+        assert len(turns) == 2
+        assert town.last.text == turns[1].text.strip()
+        assert [offer.target for offer in town.last.offers] == [turns[1].exchange] * 3
+        assert turns[1].message_ids
+        assert exchange != turns[1].exchange
+        await town.settled((await town.ask("and backwards?", thread=PUBLIC.thread)).conversation_id)
+    assert "how do I sort a list?" in town.model.prompts[-1]
+    assert "a secret" not in town.model.prompts[-1]
+
+
+async def test_it_is_shared_once_and_not_after_it_was_forgotten(town: Town) -> None:
+    """However often the button is pressed."""
+    async with town.worker():
+        exchange = await answered(town, "how do I sort a list?")
+        assert await town.reception.pressed(press(exchange)) == ""
+        assert await town.reception.pressed(press(exchange)) == notices.ALREADY_SHOWN
+        assert len(await turns_at(town, PUBLIC)) == 2
+        other = await answered(town, "and backwards?")
+        forgotten = await town.ask("forget", thread=PRIVATE.thread, command=Command.FORGET)
+        await town.settled(forgotten.conversation_id)
+        assert await town.reception.pressed(press(other)) == notices.NO_SUCH_ANSWER
+        assert len(await turns_at(town, PUBLIC)) == 2
+
+
+def test_people_read_what_was_asked_and_not_how() -> None:
+    """Without the instruction of its skill."""
+    assert as_said(Skill.FIX, "Correct this code.\n\nit crashes\n\n```\nx\n```") == "fix: it crashes\n\n```\nx\n```"
+    assert as_said(Skill.ASK, "why?\n\n```\nx\n```") == "why?\n\n```\nx\n```"
+    assert as_said(Skill.EXPLAIN, "Explain.") == "Explain."

@@ -1,0 +1,192 @@
+"""Skills: the same path, another question to the model, another look of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from conversation.errors import StreamCut
+from conversation.language_model import LanguageModel
+from conversation.model import Action, Ending, Role, Skill
+from conversation.ports import Chunk, FinishReason, Prompt, Sampling
+from conversation.skills import CodeFile, Language, Wish
+from tests.fakes import ScriptedModel
+from tests.story.conftest import Town
+
+PYTHON = Language("Python", "python")
+HOLE = CodeFile("def area(r):\n    <FILL_ME>\n    return a\n", "", PYTHON)
+OPEN = CodeFile("import os\n\ndef area(r", "", PYTHON)
+REST = "):\n    return 3 * r * r\n"
+
+
+@dataclass
+class Coder(ScriptedModel):
+    """Says the pieces of `rest` after raw code, of `hole` after `<MID>`, else what ScriptedModel says."""
+
+    rest: str = REST
+    hole: str = "a = 3 * r * r"
+    name: str = "codellama/CodeLlama-13b-Instruct-hf"
+    fills: bool = True
+    sampled: list[Sampling] = field(default_factory=list)
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
+        self.sampled.append(sampling)
+        if "[INST]" in prompt.text:
+            async for chunk in super().stream(prompt, sampling):
+                yield chunk
+            return
+        self.prompts.append(prompt.text)
+        before, mid, said = prompt.text.partition(" <MID>")
+        whole = self.hole if mid else self.rest
+        said = said if mid else whole[: next(n for n in range(len(whole), -1, -1) if before.endswith(whole[:n]))]
+        cut = self.cuts.popleft() if self.cuts else None
+        for count, character in enumerate(whole[len(said) :]):
+            if cut is not None and count == cut[0]:
+                raise cut[1]
+            if count == sampling.max_new_tokens:
+                yield Chunk("", tokens=0, finish=FinishReason.LENGTH)
+                return
+            yield Chunk(character)
+        yield Chunk("", tokens=0, finish=FinishReason.STOP)
+
+    async def ready(self) -> LanguageModel:
+        model = await super().ready()
+        return replace(model, card=replace(model.card, model_id=self.name), fills=self.fills)
+
+
+@pytest.fixture
+def coder(town: Town) -> Coder:
+    """A model that can do all of it."""
+    town.model = coder = Coder()
+    return coder
+
+
+async def done(town: Town, wish: Wish) -> str:
+    accepted = await town.wish(wish)
+    await town.settled(accepted.conversation_id)
+    return accepted.conversation_id
+
+
+async def test_a_snippet_is_one_block_first(town: Town, coder: Coder) -> None:
+    """The model goes on from the opening of a block, so that its answer begins with code whatever it is like."""
+    coder.answer = lambda _: "x print(1)\n``` It prints."
+    async with town.worker():
+        await done(town, Wish(Skill.CODE, "print one", PYTHON))
+    assert coder.prompts[0].endswith("print one [/INST]```python\n")
+    assert town.last.text.startswith("```python\n")
+
+
+async def test_follow_ups_know_the_snippet(town: Town, coder: Coder) -> None:
+    """ "Now with types" in the thread is an ordinary question that sees the snippet, its opening included."""
+    coder.answer = lambda question: "print(1)\n```" if "Write" in question else "typed"
+    async with town.worker():
+        conversation = await done(town, Wish(Skill.CODE, "print one", PYTHON))
+        shown = town.last.text
+        await town.ask("now with types")
+        await town.settled(conversation)
+    assert f"[/INST] {shown.strip()} </s><s>[INST] now with types [/INST]" in coder.prompts[-1]
+    assert town.last.text.strip() == "typed"
+
+
+async def test_code_goes_on(town: Town, coder: Coder) -> None:
+    """The model sees nothing but the code; people see a block of whole lines."""
+    async with town.worker():
+        conversation = await done(town, Wish(Skill.COMPLETE, files=(OPEN,)))
+    assert coder.prompts == [OPEN.text]
+    assert (coder.sampled[0].temperature, coder.sampled[0].top_p) == (0.2, 0.9)
+    assert town.last.text == f"```python\ndef area(r{REST}```"
+    ((_, asked), (_, answered)) = await town.turns(conversation)
+    assert OPEN.text in asked
+    assert answered == town.last.text
+
+
+async def test_a_completion_goes_on_in_portions(town: Town, coder: Coder) -> None:
+    """Continue goes on with the code where the portion ended, and what is stored is one answer."""
+    town.manners = replace(town.manners, sampling=Sampling(max_new_tokens=10))
+    async with town.worker():
+        accepted = await town.wish(Wish(Skill.COMPLETE, files=(OPEN,)))
+        await town.settled(accepted.conversation_id)
+        assert Action.CONTINUE in {offer.action for offer in town.last.offers}
+        while Action.CONTINUE in {offer.action for offer in town.last.offers}:
+            below = list(town.platform.messages)[-1]
+            assert await town.press(Action.CONTINUE, accepted.job_id, message_id=below) == ""
+            await town.settled(accepted.conversation_id)
+    assert coder.prompts == [OPEN.text + REST[:said] for said in range(0, len(REST), 10)]
+    thread = await town.threads.open(accepted.conversation_id, "")
+    (answer,) = [turn for turn in thread.turns if turn.role is Role.ASSISTANT]
+    assert answer.said == REST
+    assert answer.text == f"```python\ndef area(r{REST}```"
+    assert answer.ending is Ending.COMPLETE
+
+
+async def test_a_hole_is_filled(town: Town, coder: Coder) -> None:
+    """The model is asked with its four words; people see the whole code, which lines are new, and the change."""
+    async with town.worker():
+        await done(town, Wish(Skill.FILL, files=(HOLE,)))
+    assert coder.prompts == ["<PRE> def area(r):\n     <SUF>\n    return a\n <MID>"]
+    assert (coder.sampled[0].temperature, coder.sampled[0].stop) == (0.0, ("<EOT>",))
+    code, _, rest = town.last.text.partition("\n\n")
+    assert code == "```python\ndef area(r):\n    a = 3 * r * r\n    return a\n```"
+    assert rest.startswith("Line 2 is what I filled in:\n\n```diff\n")
+
+
+@pytest.mark.parametrize("wish", [Wish(Skill.FILL, files=(HOLE,)), Wish(Skill.COMPLETE, files=(OPEN,))])
+async def test_a_stream_that_breaks_is_gone_on_with(town: Town, coder: Coder, wish: Wish) -> None:
+    """The prompt has what was said already, and the answer is whole."""
+    coder.cuts.append((5, StreamCut("gone")))
+    async with town.worker():
+        await done(town, wish)
+    whole = coder.hole if wish.skill is Skill.FILL else coder.rest
+    assert coder.prompts[1] == coder.prompts[0] + whole[:5]
+    assert whole in town.last.text
+
+
+async def test_regenerate_asks_the_same_again(town: Town, coder: Coder) -> None:
+    """The code is stored with the question, so the same prompt is sent."""
+    async with town.worker():
+        accepted = await town.wish(Wish(Skill.FILL, files=(HOLE,)))
+        await town.settled(accepted.conversation_id)
+        before, coder.hole = town.last.text, "a = 4"
+        await town.press(Action.AGAIN, accepted.job_id)
+        await town.settled(accepted.conversation_id)
+    assert coder.prompts[0] == coder.prompts[1]
+    assert town.last.text == before.replace("a = 3 * r * r", "a = 4")
+    assert len(town.platform.messages) == 1
+
+
+async def test_a_model_that_cannot_fill_says_which_can(town: Town, coder: Coder) -> None:
+    """34B was not trained for it; nothing is asked of it."""
+    coder.name, coder.fills = "codellama/CodeLlama-34b-Instruct-hf", False
+    async with town.worker():
+        await done(town, Wish(Skill.FILL, files=(HOLE,)))
+    assert coder.prompts == []
+    assert "CodeLlama-13b-Instruct-hf" in town.last.notice
+
+
+async def test_a_second_model_fills(town: Town, coder: Coder) -> None:
+    """Holes go to the model that can fill them, all else to the first."""
+    coder.name, coder.fills = "codellama/CodeLlama-34b-Instruct-hf", False
+    town.infiller = second = Coder(name="codellama/CodeLlama-13b-hf")
+    async with town.worker():
+        conversation = await done(town, Wish(Skill.FILL, files=(HOLE,)))
+        await town.ask("why?")
+        await town.settled(conversation)
+    assert [len(second.prompts), len(coder.prompts)] == [1, 1]
+    assert "FILL_ME" not in coder.prompts[0]
+
+
+async def test_too_much_code_is_cut_at_its_far_end(town: Town, coder: Coder) -> None:
+    """What stands nearest to the place stays, and the person is told how many lines do not."""
+    coder.context_tokens = 512
+    lines = "".join(f"a{number} = 1\n" for number in range(200))
+    async with town.worker():
+        await done(town, Wish(Skill.FILL, files=(CodeFile(f"{lines}<FILL_ME>\n{lines}"),)))
+        assert "a199 = 1\n <SUF>\na0 = 1\n" in coder.prompts[0]
+        assert "a0 = 1\na1 " not in coder.prompts[0].partition("<SUF>")[0]
+        assert "lines" in town.last.notice
+        assert town.last.text.count("a17 = 1") == 2
+        await done(town, Wish(Skill.COMPLETE, files=(CodeFile(lines),)))
+    assert coder.prompts[1].endswith("a199 = 1\n")
+    assert lines.endswith(coder.prompts[1])
