@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = _setting(
         None, "Redis or Valkey; absent: a server of our own in DATA_DIR", "redis://:password@localhost:6379/0"
     )
+    redis_prefix: str = _setting(
+        "corral", "what every key begins with", "corral", pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
+    )
     data_dir: Path = _setting(
         Path(platformdirs.user_data_dir("corral")),
         "where the store and the history of `chat` are kept",
@@ -120,6 +123,19 @@ class Settings(BaseSettings):
     drain_seconds: float = _setting(20, "how long SIGTERM lets running answers finish", "20", ge=0, le=3600)
     http_host: str = _setting("127.0.0.1", "where /livez, /readyz and Slack's HTTP events listen", "127.0.0.1")
     http_port: int = _setting(8008, "the port of it; 0 chooses a free one", "8008", ge=0, le=65_535)
+    metrics_host: str = _setting("127.0.0.1", "where Prometheus's /metrics listens", "127.0.0.1")
+    metrics_port: int = _setting(9464, "the port of it; 0 chooses a free one", "9464", ge=0, le=65_535)
+    access_allow: str = _setting(
+        "",
+        "who may ask, rules between semicolons; absent: every member",
+        "slack workspace:T024BE7LD; discord guild:41 role:77; slack guests channel:C0123",
+    )
+    access_deny: str = _setting("", "who may not, whatever else is allowed", "slack user:U0666; discord channel:55")
+    quota_person: str = _setting(
+        "", "what one person may ask for; absent: no bound", "30 requests/hour, 100000 tokens/day"
+    )
+    quota_channel: str = _setting("", "what may be asked for in one channel", "300 requests/day")
+    quota_tenant: str = _setting("", "what one workspace or server may ask for", "2000000 tokens/day")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR", "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("discord_help_channels", mode="before")

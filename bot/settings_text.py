@@ -22,7 +22,7 @@ def env_example() -> str:
 
 def _entry(name: str, info: FieldInfo) -> str:
     secret = " (secret)" if name in secret_names() else ""
-    shown = (info.examples or [""])[0] if info.default in (None, ()) or name == "DATA_DIR" else info.default
+    shown = (info.examples or [""])[0] if info.default in (None, (), "") or name == "DATA_DIR" else info.default
     if isinstance(shown, Enum):
         shown = shown.value
     return f"\n# {info.description}{secret}\n#{name}={shown}\n"

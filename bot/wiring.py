@@ -18,7 +18,7 @@ from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
-from conversation.ports import History, ReplySink, Sampling
+from conversation.ports import Gate, History, ReplySink, Sampling
 from conversation.preference_desk import PreferenceDesk
 from conversation.reception import InsidersOnly, Reception
 from conversation.report import Reporter
@@ -61,6 +61,7 @@ class House:
     screen: RedisScreen
     model: ConfiguredModel
     infiller: ConfiguredModel | None  # a second model, for `fill`
+    gates: tuple[Gate, ...]
     keys: Keys
 
 
@@ -68,7 +69,7 @@ class House:
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Join the store; it and whatever was loaded are left in order at the end. The model is opened by who needs it
     first, or by `model.begin()`. Raises StoreUnavailable and SchemaTooNew."""
-    keys = Keys(content_seconds=settings.content_days * DAY_SECONDS)
+    keys = Keys(prefix=settings.redis_prefix, content_seconds=settings.content_days * DAY_SECONDS)
     async with _store_url(settings) as url:
         redis, fast = open_redis(url), open_redis(url, fast=True)
         model, second = ConfiguredModel(settings), settings.of_infilling()
@@ -94,6 +95,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
                 screen=RedisScreen(redis, keys),
                 model=model,
                 infiller=infiller,
+                gates=(),
                 keys=keys,
             )
         finally:
@@ -154,7 +156,7 @@ def build_worker(
         threads, model, slots, preferences = house.threads, house.model, house.slots, house.preferences
         return Worker(
             queue,
-            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller),
+            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller, house.gates),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -28,6 +28,7 @@ from conversation.errors import (
     PromptError,
     PromptTooLong,
     QuestionGone,
+    Refused,
     StoreUnavailable,
 )
 from conversation.generation import Draft, OnWait, Patience, generate, patiently
@@ -48,6 +49,7 @@ from conversation.model import (
     Turn,
 )
 from conversation.ports import (
+    Gate,
     History,
     JobQueue,
     ModelSlots,
@@ -111,8 +113,9 @@ class Manager:
         preferences: PreferenceStore,
         histories: Mapping[str, History] | None = None,
         infiller: ModelSource | None = None,
+        gates: Sequence[Gate] = (),
     ) -> None:
-        self._histories, self._infiller = histories or {}, infiller
+        self._histories, self._infiller, self.gates = histories or {}, infiller, gates
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
         self._slots, self._preferences = slots, preferences
         self._reporter = Reporter(models, slots, preferences, manners.sampling.max_new_tokens)
@@ -263,9 +266,9 @@ class Manager:
         except ModelAway as away:
             is_patient = time.time() - job.accepted_at < self._manners.patience.seconds
             return StopReason.DRAIN if is_patient else (Ending.FAILED, answering.failure(away.error))
-        except (ModelError, PromptError) as error:
+        except (ModelError, PromptError, Refused) as error:
             log.warning("job %s failed: %r", job.id, error)
-            answering.storable = not isinstance(error, PromptError)
+            answering.storable = isinstance(error, ModelError)
             return Ending.FAILED, answering.failure(error)
         finally:
             showing.cancel()
@@ -404,6 +407,8 @@ class _Answering:
         if stored.ending is None and self._is_old():
             self._asks_first = True
             return Ending.COMPLETE
+        for gate in self.manager.gates if stored.ending is None else ():
+            await gate.admit(self.claim.job)
         self.status.say(notices.THINKING)
         self._model = model = await self.manager.model(self.status.waits_for_model, self.question.skill)
         said = self.question.continued.said if self.question.continued else ""
@@ -501,7 +506,7 @@ class _Answering:
         is_private = self.claim.job.messages[0].private
         return offers.after(ending, exchange, has_text=bool(self.draft.visible), private=is_private)
 
-    def failure(self, error: ModelError | PromptError) -> str:
+    def failure(self, error: ModelError | PromptError | Refused) -> str:
         """The same when there is no answer because of this error."""
         reason = f"{error.user_notice} ({error})" if self.manager.manners.frank else error.user_notice
         return "\n".join(sentence for sentence in (reason, self.notice(Ending.FAILED)) if sentence)

@@ -310,6 +310,21 @@ class ModelSlots(Protocol):
         """How many threads have a question for a model and no slot yet. Raises StoreUnavailable."""
 
 
+# --- who may ask, and how much -------------------------------------------------------------------------------------
+
+
+class Gate(Protocol):
+    """Whether a question that was accepted may be answered, and what it costs. Every method raises StoreUnavailable."""
+
+    async def admit(self, job: Job) -> None:
+        """Called before the model is asked, and again by whoever takes the job over. Raises Refused, whose
+        `user_notice` then stands where the answer would."""
+
+    async def spent(self, job: Job, tokens: int) -> None:
+        """The job has used so many tokens until now, prompts and answer together. Called again with more, and with the
+        same by whoever takes the job over."""
+
+
 # --- the platforms ------------------------------------------------------------------------------------------------
 
 
