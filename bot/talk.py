@@ -7,7 +7,7 @@ import getpass
 import os
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 
 from rich.console import Console
@@ -53,8 +53,13 @@ async def chat(settings: Settings, thread_name: str) -> int:
         )
         asyncio.get_running_loop().call_later(PROMPT_FIRST_SECONDS, house.model.begin)
         demo = f"{_DEMO}\n" if settings.api is ModelApi.EMBEDDED and settings.model_id is None else ""
+        here = thread_id(_user(), storable(thread_name))
+
+        def report() -> Awaitable[str]:
+            return house.reporter.report(here, _user())
+
         with suppress(asyncio.CancelledError):
-            await Chat(thread, lines, Console(), interrupts).run(demo + _HINT)
+            await Chat(thread, lines, Console(), interrupts, report).run(demo + _HINT)
     return EXIT_OK
 
 

@@ -31,6 +31,8 @@ from inference.tokenizers import ServerTokenizer, TokenizeApi
 
 SLOTS = 2
 CONTEXT_TOKENS = 4096
+# Its file calls itself "Smollm2 135M 8k Lc100K Mix1 Ep2", which tells nobody what it is.
+DEMO_NAME = "SmolLM2-135M-Instruct"
 # The whole of a long prompt is one request's first token, and here a processor reads it: some 250 tokens a second.
 TIMEOUTS = Timeouts(first_token=180.0, between_tokens=60.0)
 # A batch is computed to its end even when nobody waits for it any more; the default of 2048 takes seconds.
@@ -52,7 +54,9 @@ class EmbeddedModel:
             raise UnsupportedModel(f"{path.name} has no chat template: take an Instruct model")
         self.path = path
         window = min(context_tokens, described.context_tokens or context_tokens)
-        self.card = ModelCard(described.name or path.stem, window, is_demo=is_demo, slots=slots)
+        self.card = ModelCard(
+            DEMO_NAME if is_demo else described.name or path.stem, window, is_demo=is_demo, slots=slots
+        )
         self.template = JinjaTemplate(
             described.chat_template,
             described.special_tokens,

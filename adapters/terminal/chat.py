@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, nullcontext
 
 from rich.console import Console
@@ -25,6 +26,7 @@ Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
   /explain    and /review, /fix, /test: with the code behind it, or what stands above
   /continue   go on with the last answer where it ended
   /forget     forget this conversation
+  /status     which model answers, its window, and how busy it is
   /help       this text
   /quit       leave (also Ctrl-D); what is being written goes on next time
 Ctrl-C stops an answer; what there is of it is kept."""
@@ -33,10 +35,19 @@ _SKILL = re.compile(rf"\s*/({'|'.join(SKILLS)})(?:\r?\n|[ \t]|\Z)")
 
 
 class Chat:
-    """Reads, sends, shows. `lines` and `console` decide whether a person or a pipe is at the other end."""
+    """Reads, sends, shows. `lines` and `console` decide whether a person or a pipe is at the other end; `report` tells
+    how things stand."""
 
-    def __init__(self, thread: TerminalThread, lines: LineSource, console: Console, interrupts: Interrupts) -> None:
+    def __init__(
+        self,
+        thread: TerminalThread,
+        lines: LineSource,
+        console: Console,
+        interrupts: Interrupts,
+        report: Callable[[], Awaitable[str]],
+    ) -> None:
         self._thread, self._lines, self._console, self._interrupts = thread, lines, console, interrupts
+        self._report = report
 
     async def run(self, greeting: str) -> None:
         """Until the input ends."""
@@ -64,6 +75,8 @@ class Chat:
                 self._say("Forgotten. The next question begins a new conversation.")
             case "/continue":
                 await self._ask("", Command.CONTINUE)
+            case "/status":
+                self._say(await self._report())
             case word if (asked := await self._asked(line)) is not None:
                 await self._ask(asked)
             case word if word.startswith("/") and " " not in word and word.count("/") == 1:

@@ -131,7 +131,7 @@ def test_a_chat_that_is_ended_in_mid_answer_hands_it_over(tmp_path: Path) -> Non
 
 
 def test_commands_of_the_chat(tmp_path: Path) -> None:
-    """/help helps, /forget forgets, a word that is no command is said to be none."""
+    """/help helps, /status tells, /forget forgets, a word that is no command is said to be none."""
     with model_server(0.0) as url:
         env = environment(tmp_path, MODEL_URL=url)
         with terminal("chat", env=env, cwd=tmp_path) as chat:
@@ -141,6 +141,8 @@ def test_commands_of_the_chat(tmp_path: Path) -> None:
             chat.sees("There is no command /halp.")
             chat.types(QUESTION)
             chat.at_prompt()
+            chat.types("/status")
+            chat.sees("Its window")
             chat.types("/forget")
             chat.sees("Forgotten.")
             chat.types("/quit")
