@@ -5,7 +5,7 @@ PY := .venv/bin/python
 SETUP = @python=$$(sh scripts/find_python.sh) && "$$python" scripts/setup_venv.py
 
 .DEFAULT_GOAL := help
-.PHONY: help chat run test check bench chaos lock clean FORCE
+.PHONY: help chat run doctor test check bench chaos lock clean FORCE
 
 help:  ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -15,6 +15,9 @@ chat: .venv/run.stamp  ## Talk to the model in this terminal
 
 run: .venv/run.stamp  ## Answer what people ask (settings: .env)
 	@$(PY) -m bot run $(ARGS)
+
+doctor: .venv/run.stamp  ## Check the settings and everything they name
+	@$(PY) -m bot doctor $(ARGS)
 
 test: .venv/dev.stamp  ## Run all tests
 	@$(PY) -m pytest $(ARGS)

@@ -205,11 +205,13 @@ def _client_id_of_token() -> str:
 
 
 @app.command()
-def settings() -> None:
+def settings(
+    table: Annotated[bool, typer.Option("--table", help="As a table in Markdown.")] = False,
+) -> None:
     """Print every setting with what it is, as a .env to begin with."""
-    from bot.settings_text import env_example
+    from bot.settings_text import env_example, settings_table
 
-    sys.stdout.write(env_example())
+    sys.stdout.write(settings_table() if table else env_example())
 
 
 def _run(work: Coroutine[Any, Any, int], loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> NoReturn:

@@ -20,6 +20,26 @@ def env_example() -> str:
     return _HEAD + "".join(_entry(name.upper(), info) for name, info in Settings.model_fields.items())
 
 
+def settings_table() -> str:
+    """The same as a table in Markdown, which the README shows."""
+    rows = "".join(_row(name.upper(), info) for name, info in Settings.model_fields.items())
+    return f"| setting | default | what it is |\n|---|---|---|\n{rows}"
+
+
+def _row(name: str, info: FieldInfo) -> str:
+    default = info.default.value if isinstance(info.default, Enum) else info.default
+    if name == "DATA_DIR":
+        default = "the user's data folder"  # another on each system
+    elif name == "SYSTEM_PROMPT":
+        default = "see `.env.example`"
+    elif default in (None, (), ""):
+        default = ""
+    elif isinstance(default, bool):
+        default = str(default).lower()
+    secret = " (secret)" if name in secret_names() else ""
+    return f"| `{name}` | {default} | {info.description}{secret} |\n"
+
+
 def _entry(name: str, info: FieldInfo) -> str:
     secret = " (secret)" if name in secret_names() else ""
     shown = (info.examples or [""])[0] if info.default in (None, (), "") or name == "DATA_DIR" else info.default

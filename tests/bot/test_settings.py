@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.settings import ModelApi, Settings, SettingsError, load_settings, secret_names
-from bot.settings_text import env_example
+from bot.settings_text import env_example, settings_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,3 +90,8 @@ def test_the_example_file_is_true() -> None:
     """.env.example holds every setting there is, as the class describes it."""
     assert (ROOT / ".env.example").read_text() == env_example()
     assert {"REDIS_URL", "SLACK_BOT_TOKEN", "MODEL_TOKEN"} <= set(secret_names())
+
+
+def test_the_table_of_the_readme_is_true() -> None:
+    """It holds every setting there is, as the class describes it."""
+    assert f"\n{settings_table()}\n" in (ROOT / "README.md").read_text()
