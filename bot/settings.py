@@ -237,7 +237,7 @@ class _DotEnvWithoutFiles(DotEnvSettingsSource):
 
 
 class _SecretFiles(PydanticBaseSettingsSource):
-    """`SLACK_BOT_TOKEN_FILE=/run/secrets/slack` gives SLACK_BOT_TOKEN what stands in that file."""
+    """`SLACK_BOT_TOKEN_FILE=/run/secrets/slack` gives SLACK_BOT_TOKEN what stands in that file, if anything does."""
 
     def __init__(self, settings_cls: type[BaseSettings], from_dotenv: Mapping[str, str | None]) -> None:
         super().__init__(settings_cls)
@@ -249,7 +249,8 @@ class _SecretFiles(PydanticBaseSettingsSource):
         if not path or field_name.upper() not in secret_names():
             return None, field_name, False
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+            # An empty file is no secret: docker-compose.yml mounts one for each that may be set.
+            return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
         except (OSError, UnicodeDecodeError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else "it is no UTF-8 text"
             raise SettingsError(

@@ -68,6 +68,18 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     assert token.get_secret_value() == "xoxb-from-a-file"
 
 
+def test_an_empty_secret_file_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docker-compose.yml mounts a file for each secret that may be set; what .env says then counts."""
+    (tmp_path / "empty").write_text("\n")
+    for name in secret_names():
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "empty"))
+    assert all(getattr(load_settings(), name.lower()) is None for name in secret_names())
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=from-dotenv\n")
+    token = load_settings().discord_token
+    assert token is not None
+    assert token.get_secret_value() == "from-dotenv"
+
+
 def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which variable and which file."""
     monkeypatch.setenv("REDIS_URL_FILE", "/nowhere/redis")
