@@ -1,8 +1,4 @@
-"""The model: does its server answer, does it read prompts as the model learnt them, and does a token come out?
-
-A server that is starting is a result and no failure: TGI takes no connection before its weights are loaded, and an
-Inference Endpoint that sleeps answers 503 for minutes.
-"""
+"""The model: does its server answer, does it read prompts as the model learnt them, and does a token come out?"""
 
 from __future__ import annotations
 
@@ -11,15 +7,12 @@ import re
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any
-
-import aiohttp
-import orjson
 
 from bot.doctor.findings import Finding, failed, ok, skipped, warning
 from bot.doctor.machine import package_command
-from bot.doctor.network import CALL_SECONDS, Kind, shown, trouble
+from bot.doctor.model_address import INFILL, MODEL, Names, look_at, refused_key
+from bot.doctor.network import CALL_SECONDS, shown
 from bot.models import ConfiguredModel
 from bot.settings import ModelApi, Settings
 from conversation.errors import CorralError, ModelError, ModelOverloaded, UnsupportedModel
@@ -28,27 +21,10 @@ from conversation.model import Message, Role
 from conversation.ports import Prompt, Sampling
 from conversation.prompts import Hole, Llama2Template, canonical_difference, canonical_text
 from conversation.prompts.canonical import CANONICAL_DIALOG
-from inference.http import ModelServer
 
-OPEN_SECONDS = 6.0
-TOKEN_SECONDS = 8.0
-BODY_BYTES = 64 << 10
-_PATHS = {ModelApi.TGI: "/info", ModelApi.COMPLETIONS: "/v1/models"}
-_WAKING = {502, 503, 504}
+OPEN_SECONDS = 5.0
+TOKEN_SECONDS = 7.0
 _INSTRUCT = "a model that chats, such as codellama/CodeLlama-34b-Instruct-hf"
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How one of the two models is called in findings and in the settings."""
-
-    check: str
-    url: str
-    model: str
-
-
-MODEL = Names("model", "MODEL_URL", "MODEL_ID")
-INFILL = Names("infill", "INFILL_MODEL_URL", "INFILL_MODEL_ID")
 
 
 async def check_model(settings: Settings) -> AsyncGenerator[Finding]:
@@ -72,7 +48,7 @@ async def check_infilling(settings: Settings) -> AsyncGenerator[Finding]:
 async def _model(settings: Settings, names: Names) -> AsyncGenerator[Finding]:
     raw: dict[str, Any] = {}
     if settings.api is not ModelApi.EMBEDDED:
-        looked = await _look(settings, names)
+        looked = await look_at(settings, names)
         if isinstance(looked, Finding):
             yield looked
             return
@@ -104,98 +80,6 @@ async def _model(settings: Settings, names: Names) -> AsyncGenerator[Finding]:
                 await source.close()
 
 
-# --- before anything of ours is asked
-
-
-async def _look(settings: Settings, names: Names) -> Finding | dict[str, Any]:
-    """What stands at the address: a finding when it is no model's server that answers, else its own words."""
-    assert settings.model_url is not None
-    name, path = f"{names.check}.server", _PATHS[settings.api]
-    token = settings.model_token.get_secret_value() if settings.model_token is not None else None
-    server = ModelServer(settings.model_url, token=token)
-    try:
-        status, headers, body = await _get(server, path)
-        if status in {404, 405} and (other := await _other_api(server, settings.api)) is not None:
-            cause = f"{server.shown_url} speaks {other}'s protocol and not {settings.api}'s"
-            return failed(name, f"there is no {path}", cause, f"MODEL_API={other}")
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        return _unreachable(name, error, settings.model_url, names)
-    finally:
-        await server.aclose()
-    place = server.shown_url
-    if (finding := _by_status(name, place, status)) is not None:
-        return finding
-    if 300 <= status < 400:
-        target = shown(headers.get("Location", "")).removesuffix(path) or "<the address that it names>"
-        told = f"{place} leads elsewhere (HTTP {status})"
-        return failed(name, told, "redirects are not followed", f"{names.url}={target}")
-    return _by_body(name, f"{place}{path}", status, body, settings, names)
-
-
-def _by_status(name: str, place: str, status: int) -> Finding | None:
-    if status in _WAKING:
-        cause = "its server, or the endpoint behind it, is starting: that takes minutes"
-        return warning(name, f"{place} is starting (HTTP {status})", cause, "wait; if it lasts, see the server's log")
-    if status in {401, 403}:
-        return _key(name, place, status)
-    if status == 429:
-        return warning(name, f"{place} has too much to do (HTTP 429)", "others ask it, too", "wait, and ask again")
-    if status >= 500:
-        told = f"{place} fails (HTTP {status})"
-        return failed(name, told, "the model's server is broken", "see the server's log; start it anew")
-    return None
-
-
-def _by_body(
-    name: str, address: str, status: int, body: bytes, settings: Settings, names: Names
-) -> Finding | dict[str, Any]:
-    try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        cause = "a web page, a proxy or a log-in page answers, and no model's server"
-        return failed(name, f"{address} is no JSON (HTTP {status})", cause, f"correct {names.url}")
-    has_no_list = settings.api is ModelApi.COMPLETIONS and 400 <= status < 500  # some servers serve one model unnamed
-    if isinstance(data, dict) and (status == 200 or has_no_list):
-        return data
-    cause = "no model's server of this kind listens there"
-    return failed(name, f"{address} answers HTTP {status}", cause, f"correct {names.url} or MODEL_API")
-
-
-async def _get(server: ModelServer, path: str) -> tuple[int, dict[str, str], bytes]:
-    async with asyncio.timeout(CALL_SECONDS):
-        async with server.session.get(server.base_url + path, allow_redirects=False) as response:
-            body = await response.content.read(BODY_BYTES)
-            while len(body) < BODY_BYTES and (more := await response.content.read(BODY_BYTES - len(body))):
-                body += more
-            return response.status, dict(response.headers), body
-
-
-async def _other_api(server: ModelServer, api: ModelApi) -> ModelApi | None:
-    other = ModelApi.COMPLETIONS if api is ModelApi.TGI else ModelApi.TGI
-    status, _, body = await _get(server, _PATHS[other])
-    with suppress(orjson.JSONDecodeError):
-        if status == 200 and isinstance(orjson.loads(body), dict):
-            return other
-    return None
-
-
-def _unreachable(name: str, error: BaseException, url: str, names: Names) -> Finding:
-    why = trouble(error, url, names.url)
-    if why.kind is Kind.REFUSED:
-        cause = "Text Generation Inference opens its port when the weights are loaded, which takes minutes"
-        fix = f"wait; if it is not starting, start it, or correct {names.url}"
-        return warning(name, f"{why.cause}: it is starting, or not there", cause, fix)
-    return failed(name, "the model's server cannot be reached", why.cause, why.fix)
-
-
-def _key(name: str, place: str, status: int) -> Finding:
-    cause = "it wants the key that it was started with (TGI: --api-key), or a Hugging Face token"
-    return failed(name, f"{place} does not take MODEL_TOKEN (HTTP {status})", cause, "MODEL_TOKEN=<that key>")
-
-
-# --- with the program's own parts
-
-
 def _unusable(name: str, error: CorralError, settings: Settings, names: Names) -> Finding:
     """An error of opening or asking the model, which has its reason in its text."""
     told = " ".join(str(error).split())[:400]
@@ -214,7 +98,7 @@ def _unusable(name: str, error: CorralError, settings: Settings, names: Names) -
 def _by_words(name: str, told: str, settings: Settings) -> Finding | None:
     if "set MODEL_TOKEN (" in told:
         status = re.search(r"HTTP (\d{3})", told)
-        return _key(name, shown(settings.model_url or ""), int(status[1]) if status else 401)
+        return refused_key(name, shown(settings.model_url or ""), int(status[1]) if status else 401)
     if re.search(r"HTTP (?:502|503|504)", told):
         return warning(name, "the model is starting", told, "wait; if it lasts, see the server's log")
     if window := re.search(r"(.*): set it to (\d+)", told):
@@ -289,7 +173,7 @@ async def _template(model: LanguageModel, settings: Settings) -> Finding:
     except (ModelError, TimeoutError) as error:
         cause = str(error)[:200] or "no answer in time"
         if "MODEL_TOKEN" in cause:
-            return _key(name, shown(settings.model_url or ""), 401)
+            return refused_key(name, shown(settings.model_url or ""), 401)
         fix = "let /tokenize through, or MODEL_TOKENIZER=/path/tokenizer.json"
         return warning(name, "the server does not tell how it tokenizes", cause, fix)
     if difference := canonical_difference(ids):

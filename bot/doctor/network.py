@@ -46,6 +46,7 @@ def trouble(error: BaseException, url: str, variable: str) -> Trouble:
     kind, detail = _kind(error)
     place = shown(url)
     host = urlsplit(url).hostname or place
+    look = f"curl -sv -m 5 {place}" if place.startswith("http") else f"nc -zv -w 5 {host} {_port(url)}"
     causes = {
         Kind.REFUSED: f"nothing listens at {place}",
         Kind.NO_NAME: f"the name {host} cannot be looked up: no network, no DNS, or a typing mistake",
@@ -54,14 +55,14 @@ def trouble(error: BaseException, url: str, variable: str) -> Trouble:
         Kind.UNTRUSTED: f"the certificate of {host} is not trusted: {detail}",
         Kind.NO_TLS: f"{place} does not speak TLS there",
         Kind.PROXY: "the proxy that HTTPS_PROXY or HTTP_PROXY names cannot be used",
-        Kind.NO_FILE: f"there is no such file: {detail}",
+        Kind.NO_FILE: f"a file cannot be used: {detail}",
         Kind.OTHER: f"the connection broke: {detail}",
     }
     fixes = {
         Kind.REFUSED: f"start it, or correct {variable}",
         Kind.NO_NAME: f"getent hosts {host}   # if it works elsewhere, it is the network here; else correct {variable}",
-        Kind.SILENT: f"curl -sv -m 5 {place}   # from here; if it answers elsewhere, open the firewall",
-        Kind.UNREACHABLE: f"curl -sv -m 5 {place}   # from here; open the firewall, or set HTTPS_PROXY",
+        Kind.SILENT: f"{look}   # if that works elsewhere, open the firewall; else see its log",
+        Kind.UNREACHABLE: f"{look}   # open the firewall, or set HTTPS_PROXY",
         Kind.UNTRUSTED: "SSL_CERT_FILE=/path/of/your/authority.pem",
         Kind.NO_TLS: f"correct the scheme or the port of {variable}",
         Kind.PROXY: "correct HTTPS_PROXY and HTTP_PROXY, or unset them, or name the host in NO_PROXY",
@@ -84,6 +85,10 @@ def shown(url: str) -> str:
     """`url` without what may be secret in it: name and password, query."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _port(url: str) -> int:
+    return urlsplit(url).port or 6379
 
 
 def _kind(error: BaseException) -> tuple[Kind, str]:

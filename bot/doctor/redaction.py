@@ -1,9 +1,10 @@
-"""Keeps secrets out of what is reported, wherever a library may have quoted one."""
+"""Makes findings fit to be shown: without secrets, wherever a library may have quoted one, and without what a name from
+elsewhere could do to a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -11,6 +12,7 @@ from bot.doctor.findings import Finding
 from bot.settings import Settings
 
 _SHORTEST = 4  # a shorter one would take words apart
+LONGEST_CHARS = 1200  # every setting's name has room
 _ADDRESSES = ("model_url", "infill_model_url", "slack_api_url", "discord_api_url")
 
 
@@ -20,7 +22,7 @@ def secrets_of(settings: Settings) -> frozenset[str]:
 
 
 def redacted(finding: Finding, secrets: Collection[str]) -> Finding:
-    """The finding with `***` in the place of each secret."""
+    """The finding with `***` in the place of each secret, and a space in that of each control character."""
     return Finding(
         finding.name, finding.state, *(_hide(text, secrets) for text in (finding.seen, finding.cause, finding.fix))
     )
@@ -29,22 +31,25 @@ def redacted(finding: Finding, secrets: Collection[str]) -> Finding:
 def _hide(text: str, secrets: Collection[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return text
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return shown if len(shown) <= LONGEST_CHARS else shown[:LONGEST_CHARS] + "..."
 
 
 def _all(settings: Settings) -> Iterator[str]:
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
+        if name == "redis_url" and value is not None:
+            yield from _inside(value.get_secret_value())  # its host and port are no secret
+        elif isinstance(value, SecretStr):
             yield value.get_secret_value()
-            if name == "redis_url":
-                yield from _userinfo(value.get_secret_value())
         elif name in _ADDRESSES and value is not None:
-            yield from _userinfo(value)
+            yield from _inside(value)
 
 
-def _userinfo(url: str) -> Iterator[str]:
-    userinfo = urlsplit(url).netloc.rpartition("@")[0]
+def _inside(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    yield from parse_qs(parts.query).get("password", ())
+    userinfo = parts.netloc.rpartition("@")[0]
     name, _, password = userinfo.partition(":")
     # A user's name alone is no secret, unless it is all there is: some services put their key there.
     for secret in (userinfo, password or name):

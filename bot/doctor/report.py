@@ -33,7 +33,7 @@ def as_json(findings: Sequence[Finding]) -> str:
             for one in findings
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:

@@ -41,8 +41,9 @@ def _of_mistake(mistake: Mistake) -> Finding:
     if mistake.field and variable.endswith("_FILE"):
         reason, _, fix = told.partition(". ")
         return failed(name, f"{variable} cannot be used", reason, fix)
-    reason, _, example = told.partition("; example: ")
-    if not example:
+    reason, mark, example = told.rpartition("; example: ")
+    if not mark:
+        reason = told
         cause, _, _ = reason.partition("; ")
         meant = re.search(r"did you mean (\w+)\?", reason)
         fix = (

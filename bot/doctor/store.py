@@ -21,6 +21,7 @@ from redis.exceptions import (
 
 from bot.doctor.findings import Finding, failed, ok, skipped, warning
 from bot.doctor.network import CALL_SECONDS, Kind, shown, trouble
+from bot.doctor.store_keeping import durability, eviction, version
 from bot.settings import Settings
 from conversation.errors import StoreUnavailable
 from conversation.pacing import Allowance, Use
@@ -29,11 +30,9 @@ from storage.embedded import EmbeddedValkey
 from storage.keys import SCHEMA_VERSION, Keys
 from storage.rates import RedisRates
 from storage.schema import stored_schema
-from storage.server_report import OLDEST_GOOD_VERSION, OLDEST_VERSION, ServerReport, server_report
+from storage.server_report import server_report
 
 START_SECONDS, STOP_SECONDS = 6.0, 2.0
-NEARLY_FULL = 0.9
-MIB = 1024 * 1024
 
 _ACL = "give that user what deploy/redis/users.acl lists"
 # Both keys go by themselves within seconds.
@@ -154,54 +153,9 @@ async def _about(redis: Redis) -> AsyncGenerator[Finding]:
     except (RedisError, OSError) as error:
         yield warning("store.info", "the server does not tell about itself", type(error).__name__, "allow INFO")
         return
-    yield _version(report)
-    yield _durability(report)
-    yield _eviction(report)
-
-
-def _version(report: ServerReport) -> Finding:
-    name, least = "store.version", ".".join(map(str, OLDEST_GOOD_VERSION))
-    fix = f"upgrade to Valkey 8 or Redis {least} or later"
-    if report.version < OLDEST_VERSION:
-        return failed(name, report.name, "its scripts lack commands that ours use (6.2)", fix)
-    if report.version < OLDEST_GOOD_VERSION:
-        cause = f"before {least} a full server is taken for a mistake in Corral: people are told less"
-        return warning(name, report.name, cause, fix)
-    return ok(name, report.name)
-
-
-def _durability(report: ServerReport) -> Finding:
-    name = "store.durability"
-    if report.log_is_broken:
-        cause = "its last write to the append-only file failed: the disk is full, or broken"
-        return failed(name, "the server cannot write to its disk", cause, "free space on the store's disk")
-    if report.keeps_log is None:
-        return skipped(name, "the server does not say whether it keeps an append-only file")
-    if not report.keeps_log:
-        fix = "redis-cli CONFIG SET appendonly yes   # and `appendonly yes` in its configuration file"
-        if report.replicas:
-            cause = "with a replica a fail-over loses the last moments only, a power cut of both what was accepted"
-            return warning(name, f"no append-only file, {report.replicas} replicas", cause, fix)
-        return failed(name, "no append-only file", "a restart of the server loses questions that were accepted", fix)
-    return ok(name, "it keeps an append-only file")
-
-
-def _eviction(report: ServerReport) -> Finding:
-    name = "store.eviction"
-    fix = "redis-cli CONFIG SET maxmemory-policy noeviction   # and in its configuration file"
-    if report.policy is None:
-        return skipped(name, "the server does not say what goes when its memory is full")
-    used, limit = report.used_bytes // MIB, report.limit_bytes // MIB
-    if report.policy != "noeviction":
-        cause = "when its memory is full it forgets people's questions, instead of refusing new ones"
-        if report.limit_bytes:
-            return failed(name, f"maxmemory-policy is {report.policy}, maxmemory {limit} MB", cause, fix)
-        return warning(name, f"maxmemory-policy is {report.policy}, without a maxmemory yet", cause, fix)
-    if report.limit_bytes and report.used_bytes > report.limit_bytes * NEARLY_FULL:
-        cause = "at its limit it takes no more questions"
-        more = f"redis-cli CONFIG SET maxmemory {2 * limit}mb"
-        return warning(name, f"noeviction; {used} of {limit} MB are used", cause, more)
-    return ok(name, f"noeviction; {used} MB are used" + (f" of {limit}" if limit else ""))
+    yield version(report)
+    yield durability(report)
+    yield eviction(report)
 
 
 async def _writes(redis: Redis, keys: Keys) -> AsyncGenerator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 from bot.doctor.findings import Finding, failed, ok, skipped, warning
@@ -12,6 +13,7 @@ from conversation.prompts import Llama2Template, canonical_difference, template_
 from conversation.prompts.canonical import CANONICAL_DIALOG
 
 NAME = "tokenizer"
+FETCH_SECONDS = 7.0
 _CODE_LLAMA = "MODEL_TOKENIZER=codellama/CodeLlama-7b-Instruct-hf   # all sizes share it"
 
 
@@ -22,7 +24,13 @@ async def check_tokenizer(settings: Settings) -> AsyncGenerator[Finding]:
         yield skipped(NAME, "MODEL_TOKENIZER is not set: the model's server counts tokens")
         return
     try:
-        tokenizer = await load_tokenizer(source)
+        async with asyncio.timeout(FETCH_SECONDS):
+            tokenizer = await load_tokenizer(source)
+    except TimeoutError:
+        cause = "a tokenizer that is named so is fetched from the Hugging Face hub, which does not answer"
+        seen = f"MODEL_TOKENIZER={source} did not come within {FETCH_SECONDS:g} s"
+        yield failed(NAME, seen, cause, "MODEL_TOKENIZER=/path/tokenizer.json, fetched on another machine")
+        return
     except ModelError as error:
         told = str(error)
         cause = told.removeprefix(f"MODEL_TOKENIZER: {source}: ").partition(": set MODEL_TOKENIZER")[0]

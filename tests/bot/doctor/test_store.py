@@ -14,7 +14,9 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.doctor.findings import Finding, State
-from bot.doctor.store import _about, _durability, _version, check_store
+from bot.doctor.store import _about, check_store
+from bot.doctor.store_keeping import durability
+from bot.doctor.store_keeping import version as version_of
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
 from storage.keys import SCHEMA_VERSION, Keys
@@ -141,7 +143,7 @@ async def test_a_user_who_may_not_even_ping_is_told(valkey: Valkey) -> None:
     [
         (f"redis://{NOBODY}/0", "nothing listens"),
         ("redis://nowhere.invalid/0", "nowhere.invalid cannot be looked up"),
-        ("unix:///nowhere/redis.sock", "no such file"),
+        ("unix:///nowhere/redis.sock", "No such file"),
     ],
 )
 async def test_a_store_that_is_not_there_is_a_failure_with_its_reason(url: str, cause: str) -> None:
@@ -239,7 +241,7 @@ async def test_a_layout_that_is_not_ours_is_told_and_left_as_it_is(
 def test_an_old_server_is_told_from_its_own_words() -> None:
     """Below 6.2 the scripts do not run; below 7 a full server is not understood; Valkey names what it is like."""
     states = {
-        version: _version(report_of({"redis_version": version})).state
+        version: version_of(report_of({"redis_version": version})).state
         for version in ("5.0.14", "6.0.16", "6.2.14", "7.0.0")
     }
     assert states == {
@@ -248,13 +250,13 @@ def test_an_old_server_is_told_from_its_own_words() -> None:
         "6.2.14": State.WARNING,
         "7.0.0": State.OK,
     }
-    assert _version(report_of({"redis_version": "7.2.4", "valkey_version": "9.1.2"})).seen == "Valkey 9.1.2"
-    assert _version(report_of({"redis_version": "unstable"})).state is State.FAILED
+    assert version_of(report_of({"redis_version": "7.2.4", "valkey_version": "9.1.2"})).seen == "Valkey 9.1.2"
+    assert version_of(report_of({"redis_version": "unstable"})).state is State.FAILED
 
 
 def test_a_broken_log_is_told_from_the_servers_own_words() -> None:
     """A disk that is full does not stop the server from answering."""
-    finding = _durability(report_of({"aof_enabled": 1, "aof_last_write_status": "err"}))
+    finding = durability(report_of({"aof_enabled": 1, "aof_last_write_status": "err"}))
     assert (finding.state, "free space" in finding.fix) == (State.FAILED, True)
 
 

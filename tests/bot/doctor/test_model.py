@@ -123,7 +123,7 @@ async def test_an_address_that_leads_nowhere_is_told(tgi: TgiServer, url: str, c
 
 async def test_a_server_that_never_answers_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """It hangs, or a firewall drops what is sent."""
-    monkeypatch.setattr("bot.doctor.model.CALL_SECONDS", 0.3)
+    monkeypatch.setattr("bot.doctor.model_address.CALL_SECONDS", 0.3)
     async with black_hole() as place:
         (finding,) = await looked(f"http://{place}")
     assert (finding.state, "does not answer" in finding.cause) == (State.FAILED, True)

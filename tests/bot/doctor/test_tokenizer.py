@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,22 @@ async def test_a_file_that_is_no_tokenizer_is_told(tmp_path: Path) -> None:
         assert cause in finding.cause
         assert f"MODEL_TOKENIZER={tmp_path / name}" in finding.seen
         assert finding.fix == "MODEL_TOKENIZER=/path/tokenizer.json"
+
+
+async def test_a_hub_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client tries again and again, for half a minute."""
+    release = threading.Event()
+
+    def fetch(*_: object, **__: object) -> str:
+        release.wait(30)
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    monkeypatch.setattr("bot.doctor.tokenizer.FETCH_SECONDS", 0.1)
+    (finding,) = await look(check_tokenizer, model_tokenizer="nobody/nothing")
+    release.set()
+    assert (finding.state, "did not come" in finding.seen) == (State.FAILED, True)
+    assert "MODEL_TOKENIZER=/path" in finding.fix
 
 
 async def test_a_name_on_the_hub_without_network_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,7 +169,7 @@ def test_a_thread_that_hangs_does_not_keep_the_program() -> None:
 
 def test_the_bound_leaves_room_for_the_programs_own_start() -> None:
     """15 seconds are promised."""
-    assert examining.WITHIN_SECONDS <= 11.0
+    assert examining.WITHIN_SECONDS <= 10.0
 
 
 # --- secrets
@@ -228,10 +228,18 @@ async def test_no_secret_stands_in_what_the_program_prints(tmp_path: Path) -> No
             assert err == ""
 
 
+def test_what_others_call_themselves_cannot_write_into_the_terminal(tmp_path: Path) -> None:
+    """Control characters, half characters and endless names."""
+    finding = redacted(ok("a", "\x1b]0;x\x07 \udcff\n" + "long" * 1000), secrets_of(load_settings(data_dir=tmp_path)))
+    assert finding.seen.isprintable()
+    assert len(finding.seen) < 1300
+
+
 def test_what_a_library_quotes_is_hidden(tmp_path: Path) -> None:
     """Whole values and parts of addresses, the longest first; short ones would take words apart."""
     given: dict[str, object] = {**everywhere(NOBODY), "slack_signing_secret": f"{CANARY}-redis-and-more"}
     given |= {"model_token": None, "model_url": f"http://user:{CANARY}-url@x", "discord_token": "xyz"}
     secrets = secrets_of(load_settings(data_dir=tmp_path, **given))
+    assert NOBODY not in repr(secrets)  # where the store is may be told
     quoted = failed("a", f"got {CANARY}-redis-and-more", f"http://user:{CANARY}-url@x", f"xoxb-{CANARY}-bot xyz")
     assert redacted(quoted, secrets) == Finding("a", State.FAILED, "got ***", "http://***@x", "*** xyz")
