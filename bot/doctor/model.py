@@ -22,7 +22,7 @@ from conversation.ports import Prompt, Sampling
 from conversation.prompts import Hole, Llama2Template, canonical_difference, canonical_text
 from conversation.prompts.canonical import CANONICAL_DIALOG
 
-OPEN_SECONDS = 5.0
+OPEN_SECONDS = 6.0
 TOKEN_SECONDS = 7.0
 _INSTRUCT = "a model that chats, such as codellama/CodeLlama-34b-Instruct-hf"
 

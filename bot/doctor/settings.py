@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 
-from bot.doctor.findings import Finding, failed, ok, warning
+from bot.doctor.findings import Finding, failed, ok, skipped, warning
 from bot.platforms import NO_PLATFORM, refusal
 from bot.roles import Role
 from bot.settings import Mistake, Settings
@@ -25,7 +25,10 @@ async def check_settings(settings: Settings, mistakes: Sequence[Mistake]) -> Asy
     yield _platforms(settings)
     for finding in _open_doors(settings):
         yield finding
-    yield ok("settings.access", " ".join(_access(settings)))
+    if {"access_allow", "access_deny"}.isdisjoint(mistake.field for mistake in mistakes):
+        yield ok("settings.access", " ".join(_access(settings)))
+    else:
+        yield skipped("settings.access", "ACCESS_ALLOW and ACCESS_DENY must be right before they can be told in words")
 
 
 def _access(settings: Settings) -> list[str]:

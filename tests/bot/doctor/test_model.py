@@ -26,6 +26,13 @@ THIRTY_FOUR = "codellama/CodeLlama-34b-Instruct-hf"
 WELL = ["model.server", "model.window", "model.template", "model.generation", "model.filling"]
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is that runs the tests."""
+    monkeypatch.setattr("bot.doctor.model.OPEN_SECONDS", 60.0)
+    monkeypatch.setattr("bot.doctor.model.TOKEN_SECONDS", 60.0)
+
+
 @pytest.fixture
 async def tgi() -> AsyncIterator[TgiServer]:
     """One that tokenizes as Meta's code does."""

@@ -9,7 +9,7 @@ import pytest
 from bot.doctor import settings as checked
 from bot.doctor.findings import Finding, State
 from bot.doctor.settings import check_settings, in_container
-from bot.settings import load_what_is_right
+from bot.settings import Mistake, load_what_is_right
 from tests.bot.doctor.looking import named, troubled
 
 BOT, APP = {"SLACK_BOT_TOKEN": "xoxb-1"}, {"SLACK_APP_TOKEN": "xapp-1"}
@@ -119,3 +119,6 @@ async def test_in_a_container_open_doors_lead_to_its_own_network(given: pytest.M
 async def test_who_may_ask_is_told_in_words(given: pytest.MonkeyPatch) -> None:
     """Without rules every member, and nobody from elsewhere."""
     assert "Every member may ask" in named(await looked(given), "settings.access").seen
+    wrong = [Mistake("access_allow", "ACCESS_ALLOW: there is no such rule")]
+    found = [finding async for finding in check_settings(load_what_is_right()[0], wrong)]
+    assert named(found, "settings.access").state is State.SKIPPED  # and not "every member"
