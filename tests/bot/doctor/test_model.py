@@ -376,6 +376,9 @@ async def test_an_embedded_model_that_takes_long_is_a_warning(monkeypatch: pytes
     monkeypatch.setattr("bot.doctor.model.TOKEN_SECONDS", 0.01)
     finding = named(await look(check_model), "model.generation")
     assert (finding.state, "MODEL_ID" in finding.fix) == (State.WARNING, True)
+    monkeypatch.setattr("bot.doctor.model.OPEN_SECONDS", 0.0)
+    (sooner,) = await look(check_model)
+    assert (sooner.name, sooner.state) == ("model.server", State.WARNING)
 
 
 async def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
