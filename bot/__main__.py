@@ -205,6 +205,16 @@ def _client_id_of_token() -> str:
 
 
 @app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")] = False,
+) -> None:
+    """Look at all that is set: what works, what does not, why, and what to do. Exit code 1 when something failed."""
+    from bot.doctor.examine import doctor as look
+
+    _run(look(as_json=as_json))
+
+
+@app.command()
 def settings(
     table: Annotated[bool, typer.Option("--table", help="As a table in Markdown.")] = False,
 ) -> None:

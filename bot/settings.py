@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -175,6 +176,17 @@ class Settings(BaseSettings):
             raise ValueError("it must be one line without control characters")
         return value
 
+    @field_validator("model_token", "infill_model_url")
+    @classmethod
+    def _is_the_only_key(cls, value: SecretStr | str | None, info: ValidationInfo) -> SecretStr | str | None:
+        """A request has one Authorization header: aiohttp refuses to send another beside an address's."""
+        is_url = info.field_name == "infill_model_url"
+        token, url = (info.data.get("model_token"), value) if is_url else (value, info.data.get("model_url"))
+        if token is not None and isinstance(url, str) and "@" in urlsplit(url).netloc:
+            name = (info.field_name or "").upper() if is_url else "MODEL_URL"
+            raise ValueError(f"the address in {name} has a name and password, and only that or MODEL_TOKEN can be sent")
+        return value
+
     @field_validator("system_prompt")
     @classmethod
     def _is_text(cls, value: str) -> str:
@@ -236,6 +248,13 @@ class _DotEnvWithoutFiles(DotEnvSettingsSource):
         self.env_vars = env
 
 
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """In the place of a secret whose file cannot be read. No field takes it, so it is told with all other mistakes."""
+
+    told: str
+
+
 class _SecretFiles(PydanticBaseSettingsSource):
     """`SLACK_BOT_TOKEN_FILE=/run/secrets/slack` gives SLACK_BOT_TOKEN what stands in that file, if anything does."""
 
@@ -253,10 +272,11 @@ class _SecretFiles(PydanticBaseSettingsSource):
             return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
         except (OSError, UnicodeDecodeError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else "it is no UTF-8 text"
-            raise SettingsError(
+            told = (
                 f"{variable}: cannot read {path}: {why}. Put the secret there, readable for this user, or "
                 f"set {field_name.upper()}."
-            ) from exc
+            )
+            return _Unreadable(told), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(info, name)[0] for name, info in self.settings_cls.model_fields.items()}
@@ -268,21 +288,79 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as exc:
-        raise SettingsError("\n".join(_explain(exc.errors()))) from None  # the cause would repeat the values
-    except UnicodeDecodeError:
-        raise SettingsError(".env: it is no UTF-8 text; save it as UTF-8") from None
+        told = "\n".join(mistake.told for mistake in _explain(exc.errors()))
+        raise SettingsError(told) from None  # the cause would repeat the values
+    except _NO_ENV_FILE as exc:
+        raise SettingsError(_no_env_file(exc)) from None
 
 
-def _explain(errors: Iterable[Any]) -> Iterable[str]:
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with one setting. `field` is its name in Settings; "" for what is no setting."""
+
+    field: str
+    told: str
+
+
+def load_what_is_right() -> tuple[Settings, tuple[Mistake, ...]]:
+    """The settings without those that are wrong, which are as if nobody had set them; and all the mistakes."""
+    mistakes: tuple[Mistake, ...] = ()
+    try:
+        return Settings(), ()
+    except ValidationError as exc:
+        return _Forgiving(), tuple(_explain(exc.errors()))
+    except _NO_ENV_FILE as exc:
+        mistakes = (Mistake("", _no_env_file(exc)),)
+    try:
+        return _WithoutEnvFile(), mistakes
+    except ValidationError as exc:
+        return _ForgivingWithoutEnvFile(), (*mistakes, *_explain(exc.errors()))
+
+
+class _WithoutEnvFile(Settings):
+    model_config = SettingsConfigDict(env_file=None)
+
+
+class _Forgiving(Settings):
+    """Takes what is wrong for not set."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_as_if_not_set(cls, value: object, handler: Callable[[object], object], info: ValidationInfo) -> object:
+        try:
+            return handler(value)
+        except (ValidationError, ValueError):
+            return cls.model_fields[info.field_name or ""].default
+
+
+class _ForgivingWithoutEnvFile(_Forgiving):
+    model_config = SettingsConfigDict(env_file=None)
+
+
+_NO_ENV_FILE = (UnicodeDecodeError, OSError)
+
+
+def _no_env_file(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f".env: cannot read it: {error.strerror}; make it readable for this user"
+    return ".env: it is no UTF-8 text; save it as UTF-8"
+
+
+def _explain(errors: Iterable[Any]) -> Iterable[Mistake]:
     for error in errors:
         name = str(error["loc"][0])
         if error["type"] == "extra_forbidden":
-            yield f"{name.upper()}: there is no such setting; take it out of .env ({_nearest(name)})"
+            yield Mistake("", f"{name.upper()}: there is no such setting; take it out of .env ({_nearest(name)})")
+            continue
+        if isinstance(error["input"], _Unreadable):
+            yield Mistake(name, error["input"].told)
             continue
         info = Settings.model_fields[name]
         example = (info.examples or [""])[0]
         reason = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
-        yield f"{name.upper()}: {reason[0].lower()}{reason[1:]} ({info.description}; example: {example})"
+        yield Mistake(name, f"{name.upper()}: {reason[0].lower()}{reason[1:]} ({info.description}; example: {example})")
 
 
 def _nearest(name: str) -> str:

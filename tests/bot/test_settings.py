@@ -87,6 +87,25 @@ def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
         load_settings()
 
 
+@pytest.mark.parametrize("variable", ["MODEL_URL", "INFILL_MODEL_URL"])
+def test_two_keys_for_one_server_are_refused(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """A password in the address and MODEL_TOKEN cannot both be sent; the message holds neither."""
+    monkeypatch.setenv("MODEL_TOKEN", "canary-token")
+    monkeypatch.setenv(variable, "http://me:canary-password@gpu:8080")
+    with pytest.raises(SettingsError, match=rf"the address in {variable} has a name and password") as error:
+        load_settings()
+    assert "canary" not in str(error.value)
+    monkeypatch.delenv("MODEL_TOKEN")
+    assert load_settings().model_token is None
+
+
+def test_an_env_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A sentence, and no traceback."""
+    (tmp_path / ".env").symlink_to(tmp_path / ("x" * 300))
+    with pytest.raises(SettingsError, match=r"\.env: cannot read it"):
+        load_settings()
+
+
 def test_no_secret_is_in_an_error_or_in_the_settings_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused address may hold a password."""
     monkeypatch.setenv("REDIS_URL", "http://:canary-password@localhost")

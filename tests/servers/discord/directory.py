@@ -31,6 +31,7 @@ async def application(home: Home, call: Call) -> Json:
         "redirect_uris": [],
         "approximate_guild_count": len(home.guilds),
         "approximate_user_install_count": 0,
+        **home.application,
     }
 
 

@@ -55,6 +55,7 @@ class Home:
         self.tokens: dict[str, Interaction] = {}
         self.nonces: dict[str, Message] = {}  # the bot's latest message with each
         self.reads_content = True  # whether the application was granted the message content intent
+        self.application: Json = {}  # what GET /applications/@me says otherwise
         self.unreachable: set[str] = set()  # people who take no direct messages
         self.managers: set[str] = set()  # people who may manage channels
 
