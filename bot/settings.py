@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from conversation.quotas import Quota, parse, quotas
+
 DEFAULT_SYSTEM_PROMPT = (
     "You are a coding assistant in a team's chat. Answer briefly and precisely. Put code in fenced blocks that name "
     "their language. Say so when you are not sure."
@@ -183,6 +185,17 @@ class Settings(BaseSettings):
         except UnicodeEncodeError:
             raise ValueError("it must be UTF-8 text") from None
         return value
+
+    @field_validator("quota_person", "quota_channel", "quota_tenant")
+    @classmethod
+    def _is_quota(cls, value: str) -> str:
+        parse(value)
+        return value
+
+    @property
+    def bounds(self) -> tuple[Quota, ...]:
+        """QUOTA_PERSON, QUOTA_CHANNEL and QUOTA_TENANT, read."""
+        return quotas(self.quota_person, self.quota_channel, self.quota_tenant)
 
     @property
     def api(self) -> ModelApi:

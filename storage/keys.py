@@ -16,6 +16,8 @@ Classes of lifetime:
 - gateways: a session of Discord's for an hour (Discord keeps one for minutes), who has it for a few seconds, and the
   places that are caught up in as long as content.
 - schema: as long as the queue; written again at every start.
+- quotas: a window's counter an hour longer than the window; what a job was answered for a day, which is longer than
+  any question waits for its model.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ DEDUPE_SECONDS = DAY_SECONDS
 QUEUE_SECONDS = 30 * DAY_SECONDS
 SLOT_SECONDS = 120  # longer than any lease; an embedded model's name comes never again, so its keys must go
 GATEWAY_SECONDS = 3600
+QUOTA_SECONDS = DAY_SECONDS
+QUOTA_MARGIN_SECONDS = 3600
 SETTING_SECONDS = 400 * DAY_SECONDS
 GROUP = "workers"
 
@@ -133,6 +137,17 @@ class Keys:
     def gateway_marks(self, bot: str) -> str:
         """sorted set: places of this bot, by when what was last seen there was written (milliseconds)"""
         return f"{self.base}:gateway-marks:{bot}"
+
+    # --- quotas
+    def quota(self, owner: str, period_seconds: int, window: int) -> str:
+        """hash: requests and tokens of this person, channel or tenant in one window: that which begins `window` periods
+        after 1970"""
+        return f"{self.base}:quota:{owner}:{period_seconds}:{window}"
+
+    def quota_job(self, job_id: str) -> str:
+        """hash: verdict (`admitted`, or `<scope> <unit> <period> <amount> <free at>` of the bound that refused it), and
+        `tokens:<revision>`, what it was said to have used"""
+        return f"{self.base}:quota-job:{job_id}"
 
     # --- settings
     def preferences(self, owner: str) -> str:
