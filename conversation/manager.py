@@ -486,8 +486,8 @@ class _Answering:
 
     @property
     def tokens(self) -> int:
-        """What the model has used for it until now. The prompt counts when it is answered, and once: that a stream broke
-        is nobody's wish."""
+        """What the model has used for it until now. The prompt counts when it is answered, and once, however often the
+        stream breaks."""
         asked, answered = self._asked, self.draft.tokens_used
         return answered + asked.prompt.tokens + asked.said_tokens if asked is not None and answered else answered
 

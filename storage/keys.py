@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conversation.model import ThreadId
+
 SCHEMA_VERSION = 3  # 3: an older program would find no messages in a job
 
 DAY_SECONDS = 86_400
@@ -35,6 +37,12 @@ QUOTA_SECONDS = DAY_SECONDS
 QUOTA_MARGIN_SECONDS = 3600
 SETTING_SECONDS = 400 * DAY_SECONDS
 GROUP = "workers"
+
+
+def split_address(address: ThreadId) -> tuple[str, str]:
+    """An address as `places` knows it: its workspace or server, and the rest of its text."""
+    platform, tenant, rest = str(address).split(":", 2)
+    return f"{platform}:{tenant}", rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +181,11 @@ class Keys:
     def address(self, address: str) -> str:
         """string: the conversation that a platform's thread belongs to"""
         return f"{self.base}:address:{address}"
+
+    def places(self, within: str) -> str:
+        """sorted set: the addresses of a workspace or server (`<platform>:<tenant>`), each as the rest of its text, by
+        when it surely is no more (seconds)"""
+        return f"{self.base}:places:{within}"
 
     def muted(self, address: str) -> str:
         """string: there while this service speaks at the address only when it is mentioned"""
