@@ -186,6 +186,15 @@ class Settings(BaseSettings):
             raise ValueError("it must be UTF-8 text") from None
         return value
 
+    @field_validator("model_token", "infill_model_url")
+    @classmethod
+    def _is_one_login(cls, value: Any, info: ValidationInfo) -> Any:
+        url = value if info.field_name == "infill_model_url" else info.data.get("model_url")
+        token = value if info.field_name == "model_token" else info.data.get("model_token")
+        if token is not None and url is not None and "@" in urlsplit(url).netloc:
+            raise ValueError("a server takes one login: MODEL_TOKEN, or the name and password in its address")
+        return value
+
     @field_validator("quota_person", "quota_channel", "quota_tenant")
     @classmethod
     def _is_quota(cls, value: str) -> str:

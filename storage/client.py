@@ -88,11 +88,20 @@ _AWAY = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyErro
 _OTHER_NAME = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
+_NOT_LET_IN = (
+    "HELLO must be called",
+    "NOAUTH",
+    "WRONGPASS",
+    "Authentication required",
+    "invalid username-password pair",
+)
+
+
 def _remedy(error: BaseException) -> str:
     """What is wrong with how the store is reached, and what to do; "" when it is away for all that is known."""
     text = str(error)
-    # A server that wants a password and is given none refuses redis-py's HELLO with a text of its own.
-    if isinstance(error, AuthenticationError) or text.startswith(("HELLO must be called", "NOAUTH", "WRONGPASS")):
+    # Not by the class alone: redis-py wraps it where it connects again, and HELLO is refused with a text of its own.
+    if isinstance(error, AuthenticationError) or text.startswith(_NOT_LET_IN):
         return "the store lets nobody in with this name and password: set both in REDIS_URL, redis://name:password@host"
     if isinstance(error, NoPermissionError) or "ACL failure in script" in text:
         return "the store's user may not do what this program has to: give it the rules of deploy/redis/users.acl"
