@@ -30,20 +30,22 @@ from tests.waiting import until
 
 CANARY = "canary7f3a"
 START_SECONDS = 45.0
-# What a process does that was broken on purpose: one answer fails each time, and one question ends the worker.
+# A process that was broken on purpose: one answer fails each time, one question ends the worker, and both say too much.
 BROKEN = """
+import os
+
 import conversation.manager, conversation.worker
 
 answer, start = conversation.manager.Manager.answer, conversation.worker.Worker._start
 
 async def answer_or_fail(self, claim, control):
     if "crash please" in claim.job.messages[0].text:
-        raise RuntimeError("broken on purpose")
+        raise RuntimeError("broken on purpose: " + os.environ["SLACK_BOT_TOKEN"])
     return await answer(self, claim, control)
 
 def start_or_die(self, tasks, claim):
     if "die please" in claim.job.messages[0].text:
-        raise RuntimeError("dying on purpose")
+        raise RuntimeError("dying on purpose: " + os.environ["MODEL_TOKEN"])
     start(self, tasks, claim)
 
 conversation.manager.Manager.answer, conversation.worker.Worker._start = answer_or_fail, start_or_die
