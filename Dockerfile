@@ -27,7 +27,7 @@ COPY bot ./bot
 COPY conversation ./conversation
 COPY inference ./inference
 COPY storage ./storage
-COPY LICENSE ./
+COPY LICENSE NOTICE ./
 # The root file system is read-only when it runs, so Python could not keep what it compiles.
 RUN /venv/bin/python -m compileall -q /app
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from bot.discretion import Discretion
 from bot.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from bot.logs import configure_logs
 from bot.roles import Role
@@ -41,7 +42,8 @@ def _settings(*, logs_in_file: bool) -> Settings:
     try:
         settings = load_settings()
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        configure_logs(settings.log_level, settings.data_dir / "chat.log" if logs_in_file else None)
+        file = settings.data_dir / "chat.log" if logs_in_file else None
+        configure_logs(settings.log_level, file, Discretion.of(settings))
     except SettingsError as error:
         _fail(str(error), EXIT_USAGE)
     except OSError as error:

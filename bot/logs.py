@@ -9,6 +9,8 @@ from pathlib import Path
 
 import structlog
 
+from bot.discretion import DiscreetFormatter, Discretion
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -16,8 +18,9 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def configure_logs(level: str, file: Path | None = None) -> None:
-    """Send all logging through one formatter, to stderr or to `file` (two files of 1 MB at most)."""
+def configure_logs(level: str, file: Path | None = None, discretion: Discretion | None = None) -> None:
+    """Send all logging through one formatter, to stderr or to `file` (two files of 1 MB at most), without what the
+    `discretion` hides."""
     handler: logging.Handler
     if file is None:
         handler = logging.StreamHandler(sys.stderr)
@@ -34,7 +37,8 @@ def configure_logs(level: str, file: Path | None = None) -> None:
     steps: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if not for_people:
         steps.append(structlog.processors.format_exc_info)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=[*steps, renderer]))
+    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=[*steps, renderer])
+    handler.setFormatter(DiscreetFormatter(formatter, discretion) if discretion is not None else formatter)
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, must not fill the terminal
     root = logging.getLogger()
     root.handlers[:] = [handler]

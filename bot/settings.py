@@ -21,6 +21,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from conversation.quotas import Quota, parse, quotas
+
 DEFAULT_SYSTEM_PROMPT = (
     "You are a coding assistant in a team's chat. Answer briefly and precisely. Put code in fenced blocks that name "
     "their language. Say so when you are not sure."
@@ -195,6 +197,26 @@ class Settings(BaseSettings):
         except UnicodeEncodeError:
             raise ValueError("it must be UTF-8 text") from None
         return value
+
+    @field_validator("model_token", "infill_model_url")
+    @classmethod
+    def _is_one_login(cls, value: Any, info: ValidationInfo) -> Any:
+        url = value if info.field_name == "infill_model_url" else info.data.get("model_url")
+        token = value if info.field_name == "model_token" else info.data.get("model_token")
+        if token is not None and url is not None and "@" in urlsplit(url).netloc:
+            raise ValueError("a server takes one login: MODEL_TOKEN, or the name and password in its address")
+        return value
+
+    @field_validator("quota_person", "quota_channel", "quota_tenant")
+    @classmethod
+    def _is_quota(cls, value: str) -> str:
+        parse(value)
+        return value
+
+    @property
+    def bounds(self) -> tuple[Quota, ...]:
+        """QUOTA_PERSON, QUOTA_CHANNEL and QUOTA_TENANT, read."""
+        return quotas(self.quota_person, self.quota_channel, self.quota_tenant)
 
     @property
     def api(self) -> ModelApi:

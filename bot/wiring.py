@@ -31,6 +31,7 @@ from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
 from storage.lanes import errands, questions
 from storage.preferences import RedisPreferences
+from storage.quotas import RedisQuotas
 from storage.rates import RedisRates
 from storage.schema import check_schema
 from storage.screen import RedisScreen
@@ -80,6 +81,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             intake, access = Intake(inbox, settings.max_input_chars), InsidersOnly()
             preferences = RedisPreferences(redis, keys)
             slots = RedisSlots(redis, keys, lease_seconds=settings.lease_seconds)
+            gates: tuple[Gate, ...] = (RedisQuotas(redis, keys, settings.bounds),) if settings.bounds else ()
             yield House(
                 settings=settings,
                 redis=redis,
@@ -90,12 +92,12 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
                 threads=threads,
                 preferences=preferences,
                 preference_desk=PreferenceDesk(preferences, access, language_named, settings.max_new_tokens),
-                reporter=Reporter(model, slots, preferences, settings.max_new_tokens),
+                reporter=Reporter(model, slots, preferences, settings.max_new_tokens, gates),
                 slots=slots,
                 screen=RedisScreen(redis, keys),
                 model=model,
                 infiller=infiller,
-                gates=(),
+                gates=gates,
                 keys=keys,
             )
         finally:

@@ -28,6 +28,7 @@ class Asked:
     cut: int = 0  # to be stored with the thread
     earlier_dropped: bool = False  # of the thread, now: the person is to be told
     clipped_lines: int = 0  # of the question
+    said_tokens: int = 0  # of an answer that is gone on with: they stand behind `prompt`
 
 
 async def ask_code(turn: Turn, format: PromptFormat, budget_tokens: int, *, in_words: bool = False) -> Asked:  # noqa: A002

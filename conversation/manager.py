@@ -118,7 +118,7 @@ class Manager:
         self._histories, self._infiller, self.gates = histories or {}, infiller, gates
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
         self._slots, self._preferences = slots, preferences
-        self._reporter = Reporter(models, slots, preferences, manners.sampling.max_new_tokens)
+        self._reporter = Reporter(models, slots, preferences, manners.sampling.max_new_tokens, gates)
         self._known: LanguageModel | None = None  # as it was when it last was ready
 
     async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason:
@@ -154,6 +154,8 @@ class Manager:
     async def _answer(self, answering: _Answering, sink: ReplySink) -> Settlement | StopReason:
         delivery, status, control = answering.delivery, answering.status, answering.control
         outcome = await self._until_ended(answering, control)
+        if outcome not in {StopReason.LOST, StopReason.DRAIN}:  # else whoever goes on tells it
+            await self._tell_spent(answering)
         if outcome is StopReason.REMOVED:
             return await self._take_away(delivery, status, control)
         if isinstance(outcome, StopReason):
@@ -174,6 +176,14 @@ class Manager:
             return control.reason or StopReason.DRAIN
         await _tell_if_barred(sink, delivery, answering.claim.job)
         return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+
+    async def _tell_spent(self, answering: _Answering) -> None:
+        job = answering.claim.job
+        for gate in self.gates:
+            try:
+                await gate.spent(job, answering.tokens)
+            except StoreUnavailable as error:  # the answer is not held up for that
+                log.warning("the %d tokens of job %s are not counted: %s", answering.tokens, job.id, error)
 
     async def _is_first(self, answering: _Answering) -> bool:
         """Whether this is the first answer that its person gets, and does not say so yet."""
@@ -306,13 +316,16 @@ class Manager:
         if model.card.prompt_tokens is not None:
             budget = min(budget, model.card.prompt_tokens - MARGIN_TOKENS)
         window = Window(model.card.context_tokens, budget)
+        said_tokens = 0
         if question.continued is not None:
             # A new reply's allowance, but what was said before takes its place in the window.
-            budget -= await model.format.count(Message(Role.ASSISTANT, said))
+            said_tokens = await model.format.count(Message(Role.ASSISTANT, said))
+            budget -= said_tokens
         turn = question.of_code
         if turn is not None:
             in_words = turn.skill is Skill.FILL and not model.fills
-            return await ask_code(turn, model.format, budget, in_words=in_words)
+            asked = await ask_code(turn, model.format, budget, in_words=in_words)
+            return replace(asked, said_tokens=said_tokens)
         thread, fingerprint = question.thread, model.format.fingerprint
         counts = await self._threads.counts(thread.conversation_id, fingerprint)
         try:
@@ -332,6 +345,7 @@ class Manager:
             fitted.cut,
             fitted.earlier_dropped,
             fitted.clipped_lines,
+            said_tokens,
         )
 
     def sampling(self, question: Question) -> Sampling:
@@ -469,6 +483,13 @@ class _Answering:
             and self.manager.asks_first(self.claim.job.lane, time.time() - message.sent_at)
             and not self.draft.visible
         )
+
+    @property
+    def tokens(self) -> int:
+        """What the model has used for it until now. The prompt counts when it is answered, and once, however often the
+        stream breaks."""
+        asked, answered = self._asked, self.draft.tokens_used
+        return answered + asked.prompt.tokens + asked.said_tokens if asked is not None and answered else answered
 
     @property
     def cut(self) -> int:

@@ -325,6 +325,15 @@ class Gate(Protocol):
         same by whoever takes the job over."""
 
 
+@runtime_checkable
+class TellsLeft(Protocol):
+    """A gate that knows how much a person may still ask for."""
+
+    async def left(self, address: ThreadId, person_id: str) -> str:
+        """That in a sentence, for a person who writes at this address; "" when nothing is bounded. Raises
+        StoreUnavailable."""
+
+
 # --- the platforms ------------------------------------------------------------------------------------------------
 
 

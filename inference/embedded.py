@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from conversation.errors import ModelError, ModelRefused, ModelUnavailable, UnsupportedModel
 from conversation.ports import Chunk, ModelCard, Piece, Prompt, Sampling, TextGenerator, Tokenizer
+from inference.children import child_environment
 from inference.completions import CompletionsGenerator
 from inference.gguf import GgufModel, NotGguf, read_gguf
 from inference.http import ModelServer, Timeouts
@@ -170,6 +171,7 @@ class EmbeddedModel:
             [sys.executable, "-P", str(Path(__file__).with_name("llama_process.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=child_environment(),
             stderr=subprocess.DEVNULL,  # llama.cpp's log would be written into the terminal's chat
             start_new_session=True,  # Ctrl-C stops an answer, not the model
         )

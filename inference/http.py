@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -15,7 +16,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -161,6 +162,9 @@ class ModelServer:
         self.shown_url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self.timeouts = timeouts or Timeouts()
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        password = unquote(parts.password or "")
+        basic = base64.b64encode(f"{unquote(parts.username or '')}:{password}".encode()).decode() if password else ""
+        self._secrets = [one.encode() for one in (token, basic, password) if one]
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -198,7 +202,7 @@ class ModelServer:
         response = await self._post(path, body, deadline)
         try:
             if response.status != 200 or response.content_type in {"text/html", "application/json"}:
-                raise from_status(response.status, response.headers, await self._body(response))
+                raise from_status(response.status, response.headers, self._discreet(await self._body(response)))
             with closing(Frames(response.content, self.timeouts, deadline)) as frames:
                 yield frames
         finally:
@@ -232,7 +236,7 @@ class ModelServer:
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
             raise ModelUnavailable(f"cannot reach {self.shown_url}: {exc}") from exc
         if response.status != 200:
-            raise from_status(response.status, response.headers, data)
+            raise from_status(response.status, response.headers, self._discreet(data))
         if not whole:
             raise ModelUnavailable(f"an answer of more than {BODY_LIMIT_BYTES} bytes to {path}")
         try:
@@ -261,6 +265,13 @@ class ModelServer:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # The server closed a pooled connection at the moment it was used; nothing was answered on it.
             return await once()
+
+    def _discreet(self, page: bytes) -> bytes:
+        """An error page without our key: some servers and proxies repeat what they were sent, and what they say is
+        logged, and shown to people at a terminal."""
+        for secret in self._secrets:
+            page = page.replace(secret, b"[hidden]")
+        return page
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         try:

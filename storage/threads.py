@@ -6,6 +6,7 @@ each its place. Here they are read, edited and taken away.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -18,7 +19,7 @@ from conversation.errors import StoreUnavailable
 from conversation.model import Preferences, Role, Thread, ThreadId, Turn
 from conversation.ports import AS_THE_SERVICE, ThreadStore
 from storage.client import load_script, store_errors
-from storage.keys import Keys
+from storage.keys import Keys, split_address
 from storage.records import dump_preferences, dump_turn, load_preferences, load_turn
 
 # A try is lost only to another write that got through; so many in a row mean that something else is wrong.
@@ -73,8 +74,14 @@ class RedisThreads:
 
     async def bind(self, address: ThreadId, conversation_id: str) -> None:
         """See ThreadStore.bind."""
+        keys, seconds = self._keys, round(self._keys.content_seconds * 1.01)
+        within, rest = split_address(address)
         with store_errors():
-            await self._redis.set(self._keys.address(str(address)), conversation_id, ex=self._keys.content_seconds)
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(keys.address(str(address)), conversation_id, ex=keys.content_seconds)
+                pipeline.zadd(keys.places(within), {rest: round(time.time()) + seconds})
+                pipeline.expire(keys.places(within), seconds)
+                await pipeline.execute()
 
     async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
         """See ThreadStore.add."""

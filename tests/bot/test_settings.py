@@ -117,6 +117,19 @@ def test_no_secret_is_in_an_error_or_in_the_settings_text(monkeypatch: pytest.Mo
     assert "canary" not in repr(load_settings())
 
 
+def test_quotas_are_read_at_the_start_with_every_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound that nobody can read must not be none."""
+    monkeypatch.setenv("QUOTA_PERSON", "30 requests/hour")
+    assert [str(bound) for quota in load_settings().bounds for bound in quota.bounds] == ["30 requests/hour"]
+    monkeypatch.setenv("QUOTA_PERSON", "30 per hour, 5 questions/day")
+    monkeypatch.setenv("QUOTA_TENANT", "none")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    person, tenant = str(error.value).splitlines()
+    assert "'30 per hour' is no bound; in '5 questions/day' 'questions' is neither" in person
+    assert tenant.startswith("QUOTA_TENANT: 'none' is no bound")
+
+
 def test_the_example_file_is_true() -> None:
     """.env.example holds every setting there is, as the class describes it."""
     assert (ROOT / ".env.example").read_text() == env_example()

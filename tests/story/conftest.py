@@ -17,7 +17,7 @@ from conversation.intake import Intake
 from conversation.language_model import ModelSource
 from conversation.manager import Manager, Manners
 from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
-from conversation.ports import Accepted, Content, Sampling
+from conversation.ports import Accepted, Content, Gate, Sampling
 from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
 from conversation.skills import Wish, ask_for
 from conversation.worker import Worker, Workers
@@ -48,6 +48,7 @@ class Town:
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
     history: FakeHistory = field(default_factory=FakeHistory)
     infiller: ModelSource | None = None
+    gates: tuple[Gate, ...] = ()
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -113,7 +114,16 @@ class Town:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}
         slots, preferences = self.slots(), self.preferences
         return Manager(
-            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller
+            self.threads,
+            queue,
+            self.model,
+            sinks,
+            self.manners,
+            slots,
+            preferences,
+            histories,
+            self.infiller,
+            self.gates,
         )
 
     @property
