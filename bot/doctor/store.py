@@ -173,7 +173,10 @@ async def _writes(redis: Redis, keys: Keys) -> AsyncGenerator[Finding]:
         yield failed(name, "the store's user may not do what is needed", _permission(str(error)), _ACL)
     except StoreUnavailable as error:
         told = str(error)
-        yield failed(name, seen, _first_words(told.partition(": ")[2] or told), _remedy(told))
+        if "users.acl" in told:  # the store's own words for a user who may not do enough
+            yield failed(name, "the store's user may not do what is needed", _permission(told), _ACL)
+        else:
+            yield failed(name, seen, _first_words(told.partition(": ")[2] or told), _remedy(told))
     except (RedisError, OSError) as error:
         yield failed(name, seen, _first_words(str(error)), _remedy(str(error)))
     else:
