@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from conversation.access_rules import parse
+
 DEFAULT_SYSTEM_PROMPT = (
     "You are a coding assistant in a team's chat. Answer briefly and precisely. Put code in fenced blocks that name "
     "their language. Say so when you are not sure."
@@ -173,6 +175,12 @@ class Settings(BaseSettings):
     def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().isprintable():
             raise ValueError("it must be one line without control characters")
+        return value
+
+    @field_validator("access_allow", "access_deny")
+    @classmethod
+    def _is_rules(cls, value: str, info: ValidationInfo) -> str:
+        parse(value, is_deny=info.field_name == "access_deny")
         return value
 
     @field_validator("system_prompt")

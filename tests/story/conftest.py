@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 from redis.asyncio import Redis
 
+from conversation.access import Person, Rules
+from conversation.access_gate import AccessGate
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.language_model import ModelSource
 from conversation.manager import Manager, Manners
-from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
-from conversation.ports import Accepted, Content, Sampling
-from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
+from conversation.model import Action, Belonging, Command, InboundMessage, ThreadId, Turn
+from conversation.ports import Accepted, Content, KnowsPeople, Sampling
+from conversation.reception import Heard, Press, Reception
 from conversation.skills import Wish, ask_for
 from conversation.worker import Worker, Workers
 from storage.feedback import RedisFeedback
@@ -48,6 +50,7 @@ class Town:
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
     history: FakeHistory = field(default_factory=FakeHistory)
     infiller: ModelSource | None = None
+    access: Rules = field(default_factory=Rules)
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -112,8 +115,10 @@ class Town:
     def _manager(self, queue: RedisJobs) -> Manager:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}
         slots, preferences = self.slots(), self.preferences
+        people = {"memory": self.platform} if isinstance(self.platform, KnowsPeople) else {}
+        gates = (AccessGate(self.access, people),)
         return Manager(
-            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller
+            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller, gates
         )
 
     @property
@@ -125,7 +130,7 @@ class Town:
     def reception(self) -> Reception:
         """The door that listeners use."""
         feedback = RedisFeedback(self.redis, self.keys, self.threads)
-        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, InsidersOnly())
+        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, self.access)
 
     async def hear(self, text: str, *, thread: str = "t", author: str = "ada", key: str = "", **how: bool) -> Accepted:
         """Somebody says something to us; it must become a job."""
@@ -141,7 +146,14 @@ class Town:
         return await self.reception.pressed(press)
 
     def message(
-        self, text: str, *, thread: str = "t", author: str = "ada", command: Command = Command.ASK, key: str = ""
+        self,
+        text: str,
+        *,
+        thread: str = "t",
+        author: str = "ada",
+        command: Command = Command.ASK,
+        key: str = "",
+        belonging: Belonging = Belonging.MEMBER,
     ) -> InboundMessage:
         """What somebody writes in a thread."""
         return InboundMessage(
@@ -152,6 +164,7 @@ class Town:
             text=text,
             sent_at=time.time(),
             command=command,
+            belonging=belonging,
         )
 
     async def ask(
