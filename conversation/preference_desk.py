@@ -20,8 +20,8 @@ class PreferenceDesk:
 
     async def shown(self, person: Person, *, of_channel: bool = False) -> Preferences:
         """What is set for the channel, or for the person. Raises Refused."""
-        self._check(person)
         (preferences,) = await self._store.get(_owner(person, of_channel=of_channel))
+        self._check(person)
         return preferences
 
     async def change(

@@ -95,13 +95,11 @@ class People:
         are."""
         me = await self._api.me()
         found = await self._find([person.id], seconds, known_seconds, unknown_seconds)
-        profile = found.get(person.id) or self._last(person.id)
-        if not profile.team:
-            return person
-        if profile.is_gone:
-            return None
-        home = "" if profile.team == me.team else profile.team
-        return replace(person, belonging=profile.belonging(me, person.belonging), home=home or person.home)
+        return _placed(person, found.get(person.id) or self._last(person.id), me)
+
+    async def recalled(self, person: Person) -> Person | None:
+        """The same as far as it was told before: nothing is asked, and nobody waits."""
+        return _placed(person, self._last(person.id), await self._api.me())
 
     async def standing_now(self, person: Person) -> Person | None:
         """The same for somebody whose answer waits for it: as it was a few minutes ago at most, if Slack tells it."""
@@ -194,6 +192,15 @@ class People:
             told_at = before.told_at if before is not None else float("-inf")
             self._known[user_id] = _Known(self._last(user_id), told_at, now)
         return self._last(user_id)
+
+
+def _placed(person: Person, profile: Profile, me: Identity) -> Person | None:
+    if not profile.team:
+        return person
+    if profile.is_gone:
+        return None
+    home = "" if profile.team == me.team else profile.team
+    return replace(person, belonging=profile.belonging(me, person.belonging), home=home or person.home)
 
 
 def _read(answer: object) -> Profile:

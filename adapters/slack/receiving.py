@@ -25,7 +25,7 @@ from adapters.slack.membership import is_member
 from adapters.slack.people import People
 from adapters.slack.places import address, somebody
 from adapters.slack.private import RESPONSE_URL
-from adapters.slack.standing import known, person_known
+from adapters.slack.standing import known, person_known, person_recalled
 from adapters.slack.understanding import Understanding
 from conversation.background import Background
 from conversation.errors import NotAllowed, QueueFull, Refused, StoreUnavailable
@@ -102,11 +102,11 @@ class Receiving:
 
     async def _command(self, payload: dict[str, Any], me: Identity) -> BoltResponse:
         """Slack brings a command once: its author is told when it is lost."""
-        if (caller := commands.caller(payload, me)) is not None:
-            caller = await person_known(self._people, caller)
-            if refusal := self._reception.refusal(caller, asked_again=True):
-                return _acknowledged(refusal)
         asked = commands.translate(payload, me, {}, time.time())
+        if (caller := commands.caller(payload, me)) is not None:
+            look = person_recalled if isinstance(asked, Opening) else person_known
+            if refusal := self._reception.refusal(await look(self._people, caller), asked_again=True):
+                return _acknowledged(refusal)
         # Before anything slow: a form opens within three seconds, or never.
         if isinstance(asked, Opening):
             return _acknowledged(await self._desk.open(asked, me))

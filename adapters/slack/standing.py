@@ -26,9 +26,19 @@ async def known(people: People, news: N, *, seconds: float = LOOKUP_SECONDS) -> 
             return cast("N", replace(news, message=person.sign(news.message)))
         case Edited() | Shortcut():
             return cast("N", replace(news, heard=await known(people, news.heard, seconds=seconds)))
-        case Press() | Stopped() | Opening() | SettingsWanted() | Saving():
+        case Opening():
+            return cast("N", replace(news, person=await person_recalled(people, news.person)))
+        case Press() | Stopped() | SettingsWanted() | Saving():
             return cast("N", replace(news, person=await person_known(people, news.person, seconds=seconds)))
     return news
+
+
+async def person_recalled(people: People, person: Person) -> Person:
+    """The same without asking, for what cannot wait: a form opens within three seconds, or never."""
+    try:
+        return await people.recalled(person) or person
+    except CorralError:
+        return person
 
 
 async def person_known(people: People, person: Person, *, seconds: float = LOOKUP_SECONDS) -> Person:

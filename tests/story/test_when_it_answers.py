@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from conversation import guide, notices
+from conversation.errors import NotAllowed
 from conversation.model import Action, Belonging, Command, Ending
 from conversation.reception import Heard
 from tests.story.conftest import Town

@@ -145,6 +145,7 @@ class TestMessages:
                 sent_at=1700000002.0002,
                 dedupe_keys=("slack:event:Ev7",),
                 reply_to={"thread_ts": TS, "user": "U1", "team": "T1"},
+                belonging=Belonging.UNKNOWN,
             ),
             mentioned=True,
         )
@@ -455,6 +456,7 @@ class TestCommands:
                 text="why <b>?",
                 sent_at=1700000000.5,
                 reply_to={"command": "/corral", "user": "U1", "team": "T1", "asked": "why <b>?"},
+                belonging=Belonging.UNKNOWN,
             ),
             mentioned=True,
         )
