@@ -11,6 +11,8 @@ _NAMES = {SLACK: "Slack", DISCORD: "Discord"}
 _HOMES = {SLACK: "workspace", DISCORD: "server"}
 _PLURALS = {Belonging.GUEST: "guests", Belonging.EXTERNAL: "people of other organisations (Slack Connect)"}
 
+_ONE = {Belonging.GUEST: " as a guest", Belonging.EXTERNAL: " of another organisation"}
+
 
 def describe(rules: Rules) -> list[str]:
     """One sentence for each platform. Every rule is in one of them, but those of the terminal, which change nothing."""
@@ -33,7 +35,7 @@ def _phrase(rule: Rule) -> str:
     """Whom it names, such as "guests of workspace T1 in channel C1 or C2"."""
     home = _HOMES[rule.platform]
     if rule.users:
-        whom = _any_of("user", rule.users) + (f" as {_PLURALS[rule.belonging]}" if rule.belonging else "")
+        whom = _any_of("user", rule.users) + (_ONE[rule.belonging] if rule.belonging else "")
     else:
         whom = _PLURALS[rule.belonging] if rule.belonging else "everybody"
     parts = [whom]

@@ -285,7 +285,10 @@ class Manager:
         except ModelAway as away:
             is_patient = time.time() - job.accepted_at < self._manners.patience.seconds
             return StopReason.DRAIN if is_patient else (Ending.FAILED, answering.failure(away.error))
-        except (ModelError, PromptError, Refused) as error:
+        except Refused as error:
+            log.warning("job %s is refused: %r", job.id, error)
+            return Ending.FAILED, answering.refuse(error)
+        except (ModelError, PromptError) as error:
             log.warning("job %s failed: %r", job.id, error)
             answering.storable = isinstance(error, ModelError)
             return Ending.FAILED, answering.failure(error)

@@ -24,6 +24,8 @@ LOOKUP_SECONDS = 0.5
 # Where somebody belongs is not guessed when it takes longer than a name may.
 STANDING_SECONDS = 5.0
 KNOWN_SECONDS = 3600.0
+# Who was known when they asked is not kept waiting for it.
+AGAIN_SECONDS = 1.0
 # Before an answer is made: who was made a guest, or has left, gets no more of them after this.
 KNOWN_NOW_SECONDS = 300.0
 # While Slack does not tell, what it told last still counts: its trouble must not lock everybody out.
@@ -104,9 +106,10 @@ class People:
     async def standing_now(self, person: Person) -> Person | None:
         """The same for somebody whose answer waits for it: as it was a few minutes ago at most, if Slack tells it."""
         now: Person | None = person
+        seconds = STANDING_SECONDS if person.belonging is Belonging.UNKNOWN else AGAIN_SECONDS
         for pause_seconds in (*RETRY_SECONDS, 0.0):
             now = await self.standing(
-                person, seconds=STANDING_SECONDS, known_seconds=KNOWN_NOW_SECONDS, unknown_seconds=RETRY_SECONDS[0]
+                person, seconds=seconds, known_seconds=KNOWN_NOW_SECONDS, unknown_seconds=RETRY_SECONDS[0]
             )
             if now is None or now.belonging is not Belonging.UNKNOWN:
                 break
