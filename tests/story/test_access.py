@@ -109,7 +109,7 @@ async def test_a_private_answer_that_was_about_to_be_shown_is_kept_back_too(town
         accepted = await privately(town, "why?")
         await slow.writing.wait()
     (job,) = await town.inbox.pending(accepted.conversation_id)
-    assert b'"ending":"complete"' in b"".join((await town.redis.hgetall(town.keys.job(job.id))).values())
+    assert '"ending":"complete"' in str(await town.redis.hgetall(town.keys.job(job.id)))
     town.platform, town.access = usual, NO_ADA
     async with town.worker():
         await town.settled(accepted.conversation_id)
