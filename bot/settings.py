@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from conversation.access_rules import parse as parse_access
 from conversation.quotas import Quota, parse, quotas
 
 DEFAULT_SYSTEM_PROMPT = (
@@ -186,7 +187,13 @@ class Settings(BaseSettings):
         token, url = (info.data.get("model_token"), value) if is_url else (value, info.data.get("model_url"))
         if token is not None and isinstance(url, str) and "@" in urlsplit(url).netloc:
             name = (info.field_name or "").upper() if is_url else "MODEL_URL"
-            raise ValueError(f"the address in {name} has a name and password, and only that or MODEL_TOKEN can be sent")
+            raise ValueError(f"a server takes one login: MODEL_TOKEN, or the name and password in {name}")
+        return value
+
+    @field_validator("access_allow", "access_deny")
+    @classmethod
+    def _is_rules(cls, value: str, info: ValidationInfo) -> str:
+        parse_access(value, is_deny=info.field_name == "access_deny")
         return value
 
     @field_validator("system_prompt")
@@ -196,15 +203,6 @@ class Settings(BaseSettings):
             value.encode()
         except UnicodeEncodeError:
             raise ValueError("it must be UTF-8 text") from None
-        return value
-
-    @field_validator("model_token", "infill_model_url")
-    @classmethod
-    def _is_one_login(cls, value: Any, info: ValidationInfo) -> Any:
-        url = value if info.field_name == "infill_model_url" else info.data.get("model_url")
-        token = value if info.field_name == "model_token" else info.data.get("model_token")
-        if token is not None and url is not None and "@" in urlsplit(url).netloc:
-            raise ValueError("a server takes one login: MODEL_TOKEN, or the name and password in its address")
         return value
 
     @field_validator("quota_person", "quota_channel", "quota_tenant")

@@ -67,7 +67,7 @@ async def open_slack(
         api = await stack.enter_async_context(SlackApi(access.bot_token, house.rates, base_url=access.api_url))
         people = People(api)
         stack.push_async_callback(people.aclose)
-        replies = SlackReplies(api)
+        replies = SlackReplies(api, people)
         history = SlackHistory(api, people, Attachments(api))
         if role is Role.WORKER:
             yield Platform("slack", replies, history)

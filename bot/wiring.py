@@ -14,13 +14,16 @@ from adapters.languages import language_named
 from bot.models import ConfiguredModel
 from bot.settings import Settings
 from conversation import notices
+from conversation.access import Rules
+from conversation.access_gate import AccessGate
+from conversation.access_rules import rules_of
 from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
-from conversation.ports import Gate, History, ReplySink, Sampling
+from conversation.ports import Gate, History, KnowsPeople, ReplySink, Sampling
 from conversation.preference_desk import PreferenceDesk
-from conversation.reception import InsidersOnly, Reception
+from conversation.reception import Reception
 from conversation.report import Reporter
 from conversation.worker import Worker, Workers
 from storage.client import open_redis
@@ -62,6 +65,7 @@ class House:
     screen: RedisScreen
     model: ConfiguredModel
     infiller: ConfiguredModel | None  # a second model, for `fill`
+    access: Rules
     gates: tuple[Gate, ...]
     keys: Keys
 
@@ -78,7 +82,10 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         try:
             await check_schema(redis, keys)
             inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
-            intake, access = Intake(inbox, settings.max_input_chars), InsidersOnly()
+            intake, access = (
+                Intake(inbox, settings.max_input_chars),
+                rules_of(settings.access_allow, settings.access_deny),
+            )
             preferences = RedisPreferences(redis, keys)
             slots = RedisSlots(redis, keys, lease_seconds=settings.lease_seconds)
             gates: tuple[Gate, ...] = (RedisQuotas(redis, keys, settings.bounds),) if settings.bounds else ()
@@ -98,6 +105,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
                 model=model,
                 infiller=infiller,
                 gates=gates,
+                access=access,
                 keys=keys,
             )
         finally:
@@ -153,12 +161,15 @@ def build_worker(
         introduction="" if frank else notices.INTRODUCTION,
     )
 
+    people = {name: sink for name, sink in sinks.items() if isinstance(sink, KnowsPeople)}
+    gates = (AccessGate(house.access, people), *house.gates)
+
     def worker(lanes: Sequence[str], concurrency: int) -> Worker:
         queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
         threads, model, slots, preferences = house.threads, house.model, house.slots, house.preferences
         return Worker(
             queue,
-            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller, house.gates),
+            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller, gates),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,

@@ -3,6 +3,7 @@
 CorralError
 ├── Refused                  the message is not accepted; `user_notice` tells the person why
 │   ├── MessageTooLong
+│   ├── NotAllowed           who asks may not, or not here
 │   ├── NotSettable          a preference that cannot be kept; `sentences` tells why, for each
 │   └── QueueFull            this thread's or the whole queue's bound is reached
 ├── PromptError              the dialog or the model has no valid prompt
@@ -45,6 +46,10 @@ class CorralError(Exception):
 
 class Refused(CorralError):
     """Not accepted, and nothing was stored."""
+
+
+class NotAllowed(Refused):
+    """The person is not among those who may ask."""
 
 
 class MessageTooLong(Refused):

@@ -49,6 +49,7 @@ from conversation.model import (
     Turn,
 )
 from conversation.ports import (
+    DeliveryGate,
     Gate,
     History,
     JobQueue,
@@ -137,8 +138,11 @@ class Manager:
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status, control)
         if claim.job.is_errand:
+            is_showing = claim.job.messages[0].command is Command.SHOW
+            if is_showing and (refusal := await self._refusal_at_delivery(claim.job)) is not None:
+                return await _refuse_to_show(sink, delivery, claim.job, refusal)
             settlement = await run_errand(claim.job, self._threads, delivery, self._reporter)
-            if claim.job.messages[0].command is Command.SHOW:
+            if is_showing:
                 await _tell_if_barred(sink, delivery, claim.job)
             return settlement
         status.say(notices.THINKING)
@@ -163,6 +167,10 @@ class Manager:
                 await delivery.save()
             return outcome
         ending, notice = outcome
+        # What everybody sees as it grows cannot be taken back at its end; what one person sees alone can be kept back.
+        is_private = answering.claim.job.messages[0].private and ending is not Ending.FAILED
+        if is_private and (refusal := await self._refusal_at_delivery(answering.claim.job)) is not None:
+            ending, notice = Ending.FAILED, answering.refuse(refusal)
         if await self._is_first(answering):
             notice = "\n".join(filter(None, (notice, self._manners.introduction)))
         answering.keep_old_answer(ending)
@@ -184,6 +192,17 @@ class Manager:
                 await gate.spent(job, answering.tokens)
             except StoreUnavailable as error:  # the answer is not held up for that
                 log.warning("the %d tokens of job %s are not counted: %s", answering.tokens, job.id, error)
+
+    async def _refusal_at_delivery(self, job: Job) -> Refused | None:
+        """Why the answer is not to be shown, though it is there."""
+        try:
+            for gate in self.gates:
+                if isinstance(gate, DeliveryGate):
+                    await gate.admit_delivery(job)
+        except Refused as refusal:
+            log.warning("job %s is not shown: %r", job.id, refusal)
+            return refusal
+        return None
 
     async def _is_first(self, answering: _Answering) -> bool:
         """Whether this is the first answer that its person gets, and does not say so yet."""
@@ -276,7 +295,10 @@ class Manager:
         except ModelAway as away:
             is_patient = time.time() - job.accepted_at < self._manners.patience.seconds
             return StopReason.DRAIN if is_patient else (Ending.FAILED, answering.failure(away.error))
-        except (ModelError, PromptError, Refused) as error:
+        except Refused as error:
+            log.warning("job %s is refused: %r", job.id, error)
+            return Ending.FAILED, answering.refuse(error)
+        except (ModelError, PromptError) as error:
             log.warning("job %s failed: %r", job.id, error)
             answering.storable = isinstance(error, ModelError)
             return Ending.FAILED, answering.failure(error)
@@ -376,6 +398,15 @@ _NOTHING = {
 _CAME_TO_NOTHING = frozenset({Ending.FAILED, Ending.STOPPED, Ending.CUT})
 # What these leave in the thread depends on how the question was fitted into the window.
 _NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
+
+
+async def _refuse_to_show(sink: ReplySink, delivery: Delivery, job: Job, refusal: Refused) -> Settlement:
+    """Tell who wanted to show an answer, and nobody else, that they may not."""
+    if job.messages[0].private:
+        await delivery.close(Ending.FAILED, refusal.user_notice)
+    elif isinstance(sink, TellsPrivately):
+        await sink.tell(job, refusal.user_notice)
+    return Settlement(Ending.FAILED)
 
 
 async def _tell_if_barred(sink: ReplySink, delivery: Delivery, job: Job) -> None:
@@ -531,6 +562,13 @@ class _Answering:
         """The same when there is no answer because of this error."""
         reason = f"{error.user_notice} ({error})" if self.manager.manners.frank else error.user_notice
         return "\n".join(sentence for sentence in (reason, self.notice(Ending.FAILED)) if sentence)
+
+    def refuse(self, refusal: Refused) -> str:
+        """Nothing of the answer is to be shown or remembered; gives what the person is told."""
+        # Of one that goes on with an older answer that one stays.
+        self.draft.text = self.question.continued.said if self.question.continued is not None else ""
+        self.storable = False
+        return self.failure(refusal)
 
     def turns(self, ending: Ending) -> tuple[Turn, ...]:
         """The question as the model saw it, and the answer if there is one."""

@@ -220,6 +220,15 @@ class Thread:
     forgotten_at: float = 0.0  # seconds since 1970; what people wrote before is not to be read again
 
 
+class Belonging(StrEnum):
+    """How somebody belongs to the workspace or server where they ask."""
+
+    MEMBER = "member"
+    GUEST = "guest"  # invited to some channels of it only
+    EXTERNAL = "external"  # of another organisation, in a channel that both share
+    UNKNOWN = "unknown"  # the platform has not told, and neither the roles
+
+
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
     """What a person sent, translated from the platform's payload."""
@@ -242,6 +251,9 @@ class InboundMessage:
     dedupe_keys: tuple[str, ...] = ()  # other names that the platform may deliver the same message under
     reply_to: Mapping[str, str] = field(default_factory=dict)  # what the platform's ReplySink needs to answer
     private: bool = False  # its author alone sees the answer
+    belonging: Belonging = Belonging.MEMBER  # of its author, when it was asked
+    home: str = ""  # the author's own workspace, where that is not the address's
+    roles: tuple[str, ...] = ()  # ids of those that the author had there
 
     @property
     def key(self) -> str:

@@ -41,6 +41,10 @@ ADDITIONS_DO_NOT_FIT = (
 ASK_ME = "Ask me something, and I answer here."
 YOU_EDITED = "You edited your question after I had answered it."
 OUTSIDER = "I answer members of this workspace only."
+GUEST = "I answer full members of this workspace only, and no guests."
+NOT_ALLOWED = "I may not answer you here. The people who run me choose who may ask, and where."
+NOT_KNOWN = "I could not find out whether you may ask here. Please ask again in a minute."
+LEFT = "This was not answered: who asked it is no longer a member here."
 # What a message that only mentions us asks.
 SEE_ABOVE = "Please answer what was asked above."
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from conversation.access import Person
 from conversation.model import (
     Checkpoint,
     Claim,
@@ -334,6 +335,14 @@ class TellsLeft(Protocol):
         StoreUnavailable."""
 
 
+@runtime_checkable
+class DeliveryGate(Protocol):
+    """A gate that also asks again before one person is shown an answer alone, or shows it to others."""
+
+    async def admit_delivery(self, job: Job) -> None:
+        """Called when the answer is whole, and before an old one is shown once more. Raises Refused."""
+
+
 # --- the platforms ------------------------------------------------------------------------------------------------
 
 
@@ -433,6 +442,15 @@ class TellsPrivately(Protocol):
 
     async def tell(self, job: Job, text: str) -> None:
         """One sentence to the person who asked. Best effort: never raises."""
+
+
+@runtime_checkable
+class KnowsPeople(Protocol):
+    """A sink that can find out how somebody stands now."""
+
+    async def standing(self, person: Person) -> Person | None:
+        """The person as they belong to the address now; None when they are no longer there. Raises DeliveryError when
+        the platform does not tell, or gives the person as they came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from conversation import notices
-from conversation.errors import MessageTooLong
+from conversation.access import Access, Person
+from conversation.errors import MessageTooLong, NotAllowed
 from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
 from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
@@ -29,6 +30,7 @@ _FORGET = frozenset({"forget", "forget this", "forget everything"})
 _STATUS = frozenset({"status"})
 _SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _STATUS | _FORGET
 _SHOWING = frozenset({Action.REVEAL, Action.SHARE, Action.THREAD})
+_ASKING = frozenset({Action.TRY, Action.CONTINUE, Action.AGAIN})
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
@@ -37,30 +39,6 @@ def is_sign(said: str, *, mentioned: bool) -> bool:
     nothing but that mention is a sign too."""
     word = said.strip().lower()
     return word in STOP_WORDS or (mentioned and (word in _SIGNS or not word))
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who writes or presses, and where."""
-
-    address: ThreadId
-    id: str
-    external: bool = False  # belongs to another organisation
-
-
-class Access(Protocol):
-    """Whom this service answers."""
-
-    def refusal(self, person: Person) -> str:
-        """Why not, as a sentence for the person; "" when they may."""
-
-
-class InsidersOnly:
-    """Answers the members of its own workspaces; guests of other organisations pay nothing for it."""
-
-    def refusal(self, person: Person) -> str:
-        """See Access.refusal."""
-        return notices.OUTSIDER if person.external else ""
 
 
 class Feedback(Protocol):
@@ -90,11 +68,10 @@ class Heard:
     mentioned: bool = False  # it mentions us
     direct: bool = False  # nobody else is there
     elsewhere: bool = False  # it begins by mentioning somebody else
-    external: bool = False  # its author belongs to another organisation
 
     @property
     def author(self) -> Person:
-        return Person(self.message.address, self.message.author_id, self.external)
+        return Person.who_wrote(self.message)
 
     @property
     def is_ours(self) -> bool:
@@ -121,7 +98,7 @@ class Press:
 
 class Reception:
     """Decides what concerns us and has it stored. Every method raises StoreUnavailable: acknowledge nothing then; and
-    QueueFull: acknowledge, and tell the person `user_notice`."""
+    QueueFull and NotAllowed: acknowledge, and tell the person `user_notice`, alone where the platform can."""
 
     def __init__(
         self, inbox: Inbox, intake: Intake, transcript: Transcript, feedback: Feedback, access: Access
@@ -130,10 +107,16 @@ class Reception:
         self._feedback, self._access = feedback, access
 
     async def hear(self, heard: Heard) -> Accepted | None:
-        """A message was written. None when it is not for us, or was a sign that needs no answer."""
+        """A message was written. None when it is not for us, or was a sign that needs no answer; of what is not said to
+        us and comes from somebody who may not ask, too: people talk there."""
         message = heard.message
         word = message.text.strip().lower()
+        # Only a question's author is asked for again before anything comes of it.
+        is_question = word not in (_SIGNS if heard.is_ours else STOP_WORDS)
+        refusal = self.refusal(heard.author, asked_again=is_question)
         if not heard.is_ours:
+            if refusal:
+                return None
             standing = await self._inbox.standing(message.address)
             if not _is_followed(heard, standing) or standing.conversation_id is None:
                 return None
@@ -141,15 +124,25 @@ class Reception:
                 return await self._receive(message)
             await self._once(message, lambda: self._stop(message))
             return None
-        if refusal := self._access.refusal(heard.author):
-            return await self._tell(message, refusal)
+        if refusal:
+            raise NotAllowed("no member, or denied", user_notice=refusal)
         if word in _SIGNS:
             return await self._once(message, lambda: self._sign(message, word))
         return await self._receive(message)
 
     async def concerns_us(self, heard: Heard) -> bool:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
+        if self.refusal(heard.author, asked_again=True):
+            return False
         return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
+
+    def refusal(self, person: Person, *, asked_again: bool = False) -> str:
+        """Why this person is not answered, for what must not even begin then: see Access.refusal."""
+        return self._access.refusal(person, asked_again=asked_again)
+
+    def is_undecided(self, person: Person) -> bool:
+        """Whether it is worth asking the platform how this person belongs: see Access.is_undecided."""
+        return self._access.is_undecided(person)
 
     def check(self, message: InboundMessage) -> None:
         """For a platform that can refuse a question where it is asked. Raises MessageTooLong."""
@@ -162,7 +155,7 @@ class Reception:
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""
         await self._change_where_it_was_read(heard.message, edit_id)
-        if self._access.refusal(heard.author) or heard.message.text.strip().lower() in _SIGNS:
+        if self.refusal(heard.author, asked_again=True) or heard.message.text.strip().lower() in _SIGNS:
             return None
         try:
             message = self._intake.check(heard.message)
@@ -239,8 +232,11 @@ class Reception:
 
     async def pressed(self, press: Press) -> str:
         """A button was pressed; gives what the person is told about it, "" for nothing."""
-        if refusal := self._access.refusal(press.person):
-            return refusal
+        asked_again = press.action in _SHOWING | _ASKING
+        shown_to = (press.person.address, press.shown_at or press.person.address)
+        for address in dict.fromkeys(shown_to):
+            if refusal := self.refusal(replace(press.person, address=address), asked_again=asked_again):
+                return refusal
         if press.action is Action.TRY:
             return await self._try(press)
         conversation_id = await self._inbox.conversation(press.person.address)
@@ -275,7 +271,7 @@ class Reception:
             reply_to=press.reply_to,
             private=press.action is Action.REVEAL,
         )
-        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_SHOWN
+        return "" if (await self._inbox.accept(press.person.sign(message))).is_new else notices.ALREADY_SHOWN
 
     async def _try(self, press: Press) -> str:
         """Ask an example, as if its person had written it."""
@@ -297,7 +293,7 @@ class Reception:
             reply_to=press.reply_to,
             private=press.private,
         )
-        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_ASKED
+        return "" if (await self._inbox.accept(press.person.sign(message))).is_new else notices.ALREADY_ASKED
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
@@ -313,26 +309,25 @@ class Reception:
         name = f"{command}:{conversation_id}:{press.target}:{press.message_id}"
         if is_asked or not await self._inbox.begin(name):
             return notices.ALREADY_ASKED
-        accepted = await self._inbox.accept(
-            InboundMessage(
-                address=press.person.address,
-                message_id=press.id,
-                author_id=press.person.id,
-                author_name=press.person_name,
-                text="",
-                sent_at=press.at,
-                command=command,
-                target=press.target,
-                shown_in=(press.message_id,) if command is Command.AGAIN else (),
-                reply_to=press.reply_to,
-                private=press.private,
-            )
+        message = InboundMessage(
+            address=press.person.address,
+            message_id=press.id,
+            author_id=press.person.id,
+            author_name=press.person_name,
+            text="",
+            sent_at=press.at,
+            command=command,
+            target=press.target,
+            shown_in=(press.message_id,) if command is Command.AGAIN else (),
+            reply_to=press.reply_to,
+            private=press.private,
         )
+        accepted = await self._inbox.accept(press.person.sign(message))
         return "" if accepted.is_new else notices.ALREADY_ASKED
 
     async def stop(self, person: Person) -> bool:
         """The platform's own stop button. False when nothing was running."""
-        if self._access.refusal(person):
+        if self.refusal(person):
             return False
         conversation_id = await self._inbox.conversation(person.address)
         return conversation_id is not None and await self._inbox.cancel(conversation_id)
@@ -375,4 +370,4 @@ class Reception:
 
 def _is_followed(heard: Heard, standing: Standing) -> bool:
     """Whether what is not said to us is a follow-up in a thread that we take part in."""
-    return not (heard.elsewhere or heard.external or standing.muted or standing.conversation_id is None)
+    return not (heard.elsewhere or standing.muted or standing.conversation_id is None)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from conversation.model import (
+    Belonging,
     Checkpoint,
     Command,
     Ending,
@@ -77,7 +78,8 @@ def load_message(data: bytes) -> InboundMessage:
     record["address"] = ThreadId.parse(record["address"])
     record["command"] = Command(record.get("command", Command.ASK))
     record["skill"] = Skill(record.get("skill", Skill.ASK))
-    for name in ("dedupe_keys", "shown_in", "above"):
+    record["belonging"] = Belonging(record.get("belonging", Belonging.MEMBER))
+    for name in ("dedupe_keys", "shown_in", "above", "roles"):
         record[name] = tuple(record.get(name, ()))
     return InboundMessage(**record)
 

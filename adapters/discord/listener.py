@@ -27,6 +27,7 @@ from adapters.discord.identity import REFUSED, DiscordAccess, DiscordRefused, Id
 from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups, why
 from adapters.discord.payloads import Json, number, snowflake
 from adapters.discord.pending import Pending
+from adapters.discord.people import People
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
 from adapters.discord.settings import SettingsDesk
@@ -191,10 +192,11 @@ def assemble(
     assert client.user is not None
     me = Identity(user=str(client.user.id), application=str(client.application_id))
     marks = Marks()
-    receiving = Receiving(access, me, reception, lookups, attachments, Asides(api, background), marks)
+    people = People(api)
+    receiving = Receiving(access, me, reception, lookups, people, attachments, Asides(api, background), marks)
     catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving, marks)
     pending = Pending()
-    desk = Desk(reception, attachments, pending, direct=access.direct)
+    desk = Desk(reception, attachments, pending, people, direct=access.direct)
     client.add_dynamic_items(*actions_of(desk))
     _hear_forms(client, desk)
     handle = _handler(receiving, lookups, pending)

@@ -15,13 +15,14 @@ from adapters.slack.forms import Form, Origin, form_of
 from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import plain
 from adapters.slack.payloads import Json, Malformed, identifier, part, string
-from adapters.slack.places import address, linked
+from adapters.slack.places import address, linked, somebody
 from adapters.slack.private import reply_privately
 from adapters.wishes import parsed_wish
 from conversation import guide
+from conversation.access import Person
 from conversation.errors import PromptError
 from conversation.model import InboundMessage, Skill
-from conversation.reception import Heard, Person
+from conversation.reception import Heard
 from conversation.skills import SKILLS, Wish, ask_for
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,16 @@ def translate(payload: Json, me: Identity, names: Mapping[str, str], now: float)
         return NOT_READ
 
 
+def caller(payload: Json, me: Identity) -> Person | None:
+    """Who typed a command, and where; None for what is none."""
+    try:
+        body = part(payload)
+        where = address(me, identifier(body, "channel_id"), "")
+        return somebody(me, where, identifier(body, "user_id"), string(body, "team_id"))
+    except Malformed:
+        return None
+
+
 def example_form(skill: Skill, origin: Origin) -> Form:
     """The form for an example of help, filled in."""
     wish = parsed_wish(skill, SKILLS[skill].example)
@@ -125,7 +136,7 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
     trigger = string(body, "trigger_id")
     if not trigger:
         raise Malformed("trigger_id is missing")
-    person = Person(address(me, channel, ""), user, external=not me.is_home(team))
+    person = somebody(me, address(me, channel, ""), user, team)
     if typed.word in _SETTINGS:
         return SettingsWanted(person, trigger)
     origin = Origin(channel, now, string(body, "response_url"))
@@ -156,7 +167,7 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         reply_to=reply_to | {"asked": asked[:ASKED_CHARS]},
         private=typed.private,
     )
-    return Heard(message, mentioned=True, external=person.external)
+    return Heard(person.sign(message), mentioned=True)
 
 
 def _sentence(command: str, typed: _Typed) -> str:

@@ -27,6 +27,7 @@ from adapters.slack.inputs import Block
 from adapters.slack.payloads import Json, Malformed, string
 from adapters.slack.people import People
 from adapters.slack.settings_form import CHANNEL, PERSON, Saving, Settings
+from adapters.slack.standing import known, person_known
 from conversation.errors import CorralError, DeliveryError, NotSettable, Refused, StoreUnavailable
 from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Reception
@@ -116,6 +117,7 @@ class Desk:
                 heard = forms.question(given, read, me, names, time.time(), message_text)
                 if isinstance(heard, Wrong):
                     return _errors(heard.sentences)
+                heard = await known(self._people, heard, seconds=0)
                 self._reception.check(heard.message)
                 await self._reception.hear(heard)
         except CorralError as error:
@@ -142,6 +144,7 @@ class Desk:
         person, sentences, wrong = saving.person, list[str](), dict[str, str]()
         try:
             async with in_time():
+                person = await person_known(self._people, person)
                 try:
                     sentences.append(await self._preferences.change(person, saving.of_person))
                 except NotSettable as error:

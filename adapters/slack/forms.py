@@ -18,7 +18,7 @@ from adapters.slack.attachments import MAX_FILES, File, Read, files_of
 from adapters.slack.identity import Identity
 from adapters.slack.inputs import TEXT_LIMIT, Block
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
-from adapters.slack.places import address, reply_to
+from adapters.slack.places import address, reply_to, somebody
 from adapters.slack.private import reply_privately
 from adapters.wishes import parsed_wish
 from conversation import notices
@@ -200,7 +200,7 @@ def question(
         private=given.private,
         remarks=read.remarks,
     )
-    return Heard(message, mentioned=True, external=not me.is_home(given.team))
+    return Heard(somebody(me, message.address, given.user, given.team).sign(message), mentioned=True)
 
 
 def origin_of_message(body: Json) -> Origin:

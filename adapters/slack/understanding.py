@@ -22,7 +22,7 @@ class Understanding:
     async def of(self, heard: Heard, files: Sequence[File], *, is_edit: bool = False) -> Heard | None:
         """The message as it is to be stored; None for one that is nothing but files of which none is text, where nobody
         spoke to us. Raises StoreUnavailable."""
-        if heard.external or not (heard.is_ours or files) or not await self._reception.concerns_us(heard):
+        if not (heard.is_ours or files) or not await self._reception.concerns_us(heard):
             return heard
         read = await self._attachments.read(heard.message.address.tenant, files) if files else Read()
         if not (heard.message.text.strip() or heard.is_ours or read.files):

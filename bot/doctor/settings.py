@@ -11,6 +11,8 @@ from bot.doctor.findings import Finding, failed, ok, skipped, warning
 from bot.platforms import NO_PLATFORM, refusal
 from bot.roles import Role
 from bot.settings import Mistake, Settings
+from conversation.access_rules import rules_of
+from conversation.access_words import describe
 
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's, Podman's
 
@@ -26,16 +28,9 @@ async def check_settings(settings: Settings, mistakes: Sequence[Mistake]) -> Asy
     for finding in _open_doors(settings):
         yield finding
     if {"access_allow", "access_deny"}.isdisjoint(mistake.field for mistake in mistakes):
-        yield ok("settings.access", " ".join(_access(settings)))
+        yield ok("settings.access", " ".join(describe(rules_of(settings.access_allow, settings.access_deny))))
     else:
         yield skipped("settings.access", "ACCESS_ALLOW and ACCESS_DENY must be right before they can be told in words")
-
-
-def _access(settings: Settings) -> list[str]:
-    """Who may ask, in sentences."""
-    rules = [("Allowed", settings.access_allow), ("Never", settings.access_deny)]
-    told = [f"{word}: {rule.strip()}." for word, text in rules for rule in re.split(r"[;\n]", text) if rule.strip()]
-    return told or ["Every member may ask; guests and people of other organisations may not."]
 
 
 def _of_mistake(mistake: Mistake) -> Finding:

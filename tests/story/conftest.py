@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 from redis.asyncio import Redis
 
+from conversation.access import Person, Rules
+from conversation.access_gate import AccessGate
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.language_model import ModelSource
 from conversation.manager import Manager, Manners
-from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
-from conversation.ports import Accepted, Content, Gate, Sampling
-from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
+from conversation.model import Action, Belonging, Command, InboundMessage, ThreadId, Turn
+from conversation.ports import Accepted, Content, Gate, KnowsPeople, Sampling
+from conversation.reception import Heard, Press, Reception
 from conversation.skills import Wish, ask_for
 from conversation.worker import Worker, Workers
 from storage.feedback import RedisFeedback
@@ -49,6 +51,7 @@ class Town:
     history: FakeHistory = field(default_factory=FakeHistory)
     infiller: ModelSource | None = None
     gates: tuple[Gate, ...] = ()
+    access: Rules = field(default_factory=Rules)
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -113,6 +116,8 @@ class Town:
     def _manager(self, queue: RedisJobs) -> Manager:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}
         slots, preferences = self.slots(), self.preferences
+        people = {"memory": self.platform} if isinstance(self.platform, KnowsPeople) else {}
+        gates = (AccessGate(self.access, people),)
         return Manager(
             self.threads,
             queue,
@@ -123,7 +128,7 @@ class Town:
             preferences,
             histories,
             self.infiller,
-            self.gates,
+            (*gates, *self.gates),
         )
 
     @property
@@ -135,7 +140,7 @@ class Town:
     def reception(self) -> Reception:
         """The door that listeners use."""
         feedback = RedisFeedback(self.redis, self.keys, self.threads)
-        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, InsidersOnly())
+        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, self.access)
 
     async def hear(self, text: str, *, thread: str = "t", author: str = "ada", key: str = "", **how: bool) -> Accepted:
         """Somebody says something to us; it must become a job."""
@@ -151,7 +156,14 @@ class Town:
         return await self.reception.pressed(press)
 
     def message(
-        self, text: str, *, thread: str = "t", author: str = "ada", command: Command = Command.ASK, key: str = ""
+        self,
+        text: str,
+        *,
+        thread: str = "t",
+        author: str = "ada",
+        command: Command = Command.ASK,
+        key: str = "",
+        belonging: Belonging = Belonging.MEMBER,
     ) -> InboundMessage:
         """What somebody writes in a thread."""
         return InboundMessage(
@@ -162,6 +174,7 @@ class Town:
             text=text,
             sent_at=time.time(),
             command=command,
+            belonging=belonging,
         )
 
     async def ask(

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from conversation import notices
+from conversation.access import Person, Rules
 from conversation.errors import NotSettable, Refused
 from conversation.generation import Patience
 from conversation.manager import Manners
-from conversation.model import Command, Ending, Language, Owner, Preferences, Role, Skill, ThreadId
+from conversation.model import Belonging, Command, Ending, Language, Owner, Preferences, Role, Skill, ThreadId
 from conversation.ports import Sampling
 from conversation.preference_desk import PreferenceDesk
 from conversation.preferences import Entered
-from conversation.reception import InsidersOnly, Person
 from conversation.skills import Wish
 from tests.story.conftest import Town
 from tests.story.test_skills import HOLE, Coder
@@ -34,7 +34,7 @@ def coder(town: Town) -> Coder:
 
 @pytest.fixture
 def desk(town: Town) -> PreferenceDesk:
-    return PreferenceDesk(town.preferences, InsidersOnly(), NAMES.get, 100)
+    return PreferenceDesk(town.preferences, Rules(), NAMES.get, 100)
 
 
 async def ask(town: Town, text: str, *, thread: str = "t", author: str = "ada") -> str:
@@ -193,7 +193,7 @@ class TestDesk:
 
     async def test_guests_of_other_organisations_set_nothing(self, town: Town, desk: PreferenceDesk) -> None:
         """Nor see what is set."""
-        guest = Person(HERE, "eve", external=True)
+        guest = Person(HERE, "eve", belonging=Belonging.EXTERNAL)
         for attempt in (desk.shown(guest, of_channel=True), desk.change(guest, Entered()), desk.clear(guest)):
             with pytest.raises(Refused) as caught:
                 await attempt

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from conversation import notices
+from conversation.access import Person
 from conversation.model import Action, Command, Skill, ThreadId, Turn
-from conversation.reception import Person, Press
+from conversation.reception import Press
 from conversation.skills import as_said
 from tests.story.conftest import Town
 

@@ -117,8 +117,11 @@ async def test_in_a_container_open_doors_lead_to_its_own_network(given: pytest.M
 
 
 async def test_who_may_ask_is_told_in_words(given: pytest.MonkeyPatch) -> None:
-    """Without rules every member, and nobody from elsewhere."""
-    assert "Every member may ask" in named(await looked(given), "settings.access").seen
+    """Without rules every member, and nobody from elsewhere; otherwise what the rules say."""
+    assert "Slack: every member may ask; guests and people" in named(await looked(given), "settings.access").seen
+    given.setenv("ACCESS_DENY", "discord channel:55")
+    assert "everybody in channel 55 never" in named(await looked(given), "settings.access").seen
+    given.delenv("ACCESS_DENY")
     wrong = [Mistake("access_allow", "ACCESS_ALLOW: there is no such rule")]
     found = [finding async for finding in check_settings(load_what_is_right()[0], wrong)]
     assert named(found, "settings.access").state is State.SKIPPED  # and not "every member"
