@@ -230,7 +230,7 @@ class Delivery:
                 is_last = is_refusal and refusals >= FINAL_TRIES and not self._can_be_plainer()
                 if is_last or time.monotonic() > patient_until:
                     log.error("answer of job %s could not be shown: %s", self._job.id, error)
-                    self.barred = Unwritable(str(error), user_notice=error.user_notice)
+                    self.barred = Unwritable(error.detail, user_notice=error.user_notice)
                     return
                 log.warning("answer of job %s is not shown yet: %s", self._job.id, error)
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))

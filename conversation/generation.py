@@ -132,7 +132,7 @@ async def generate(
         if cuts >= MAX_CUTS or barren_cuts >= MAX_BARREN_CUTS:
             if draft.visible:
                 return Ending.CUT
-            raise ModelError(f"broken off {cuts} times, last: {cut}") from cut
+            raise ModelError(f"broken off {cuts} times, last: {cut.detail}", quoted=cut.quoted) from cut
         await pauses.wait(cut.retry_after_seconds)
     return Ending.LENGTH
 

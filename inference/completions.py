@@ -222,7 +222,7 @@ def _chunk(data: Mapping[str, Any], made: int) -> Chunk:
     if not isinstance(text, str) or not {"text", "finish_reason"} & set(choice):
         raise TypeError("not a completion's choice")
     if reason not in {None, "stop", "length"}:
-        raise StreamCut(f"the server gave up: {reason}")
+        raise StreamCut("the server gave up", quoted=str(reason))
     finish = None if reason is None else FinishReason(reason)
     ids = _token_ids(choice)
     total = (data.get("timings") or {}).get("predicted_n")

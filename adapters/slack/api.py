@@ -5,6 +5,7 @@ Nothing is repeated here: a repeated post is a second message. Delivery looks fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from http import HTTPStatus
@@ -38,6 +39,9 @@ _FORMS = frozenset({"auth.test", "conversations.history", "conversations.info", 
 # Slack is broken or away, and says so with HTTP 200: "some aspect of the operation may have succeeded" (the methods'
 # pages, on errors).
 _UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+
+# What is no word of Slack's is a proxy's, say, and could be anything.
+_CODE = re.compile(r"[a-z0-9_.]{1,64}")
 
 _ARCHIVED = "This channel is archived."
 _NOT_IN = "I am not in this channel. Invite me with `/invite`, and ask again."
@@ -139,7 +143,8 @@ class SlackApi:
         except aiohttp.ConnectionTimeoutError as exc:
             raise Unreachable(f"{method}: no connection in time", certain=True) from exc
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
-            raise Unreachable(f"{method}: no answer: {exc!r}", certain=False) from exc
+            # Its text may hold the request, and that the token.
+            raise Unreachable(f"{method}: no answer: {type(exc).__name__}", certain=False) from exc
         body: Reply = reply.data if isinstance(reply.data, dict) else {}
         return body
 
@@ -155,7 +160,7 @@ class SlackApi:
                     raise DeliveryError(f"upload: HTTP {response.status}", certain=True)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             # Bytes alone show nobody anything: what comes after them does.
-            raise Unreachable(f"upload: no answer: {exc!r}", certain=True) from exc
+            raise Unreachable(f"upload: no answer: {type(exc).__name__}", certain=True) from exc
 
     def request(
         self, method: str, url: str, *, with_token: bool = False, **options: Any
@@ -208,6 +213,7 @@ class SlackApi:
         status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
         body = getattr(response, "data", None)
         code = str(body.get("error") or "") if isinstance(body, dict) else ""
+        code = code if _CODE.fullmatch(code) else ""
         if status == HTTPStatus.TOO_MANY_REQUESTS or code in {"ratelimited", "rate_limited"}:
             seconds = _retry_after(response.headers)
             if method in METHODS:
