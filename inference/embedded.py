@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from conversation.errors import ModelError, ModelRefused, ModelUnavailable, UnsupportedModel
 from conversation.ports import Chunk, ModelCard, Piece, Prompt, Sampling, TextGenerator, Tokenizer
-from inference.completions import CompletionsGenerator
+from inference.completions import CompletionsGenerator, Dialect
 from inference.gguf import GgufModel, NotGguf, read_gguf
 from inference.http import ModelServer, Timeouts
 from inference.llama_process import Settings
@@ -52,7 +52,9 @@ class EmbeddedModel:
             raise UnsupportedModel(f"{path.name} has no chat template: take an Instruct model")
         self.path = path
         window = min(context_tokens, described.context_tokens or context_tokens)
-        self.card = ModelCard(described.name or path.stem, window, is_demo=is_demo, slots=slots)
+        self.card = ModelCard(
+            described.name or path.stem, window, is_demo=is_demo, slots=slots, provider=Dialect.LLAMA_CPP.value
+        )
         self.template = JinjaTemplate(
             described.chat_template,
             described.special_tokens,

@@ -195,6 +195,7 @@ class TgiGenerator:
             info.max_total_tokens,
             prompt_tokens=info.max_input_tokens,
             slots=max(1, info.max_concurrent_requests - margin),
+            provider="tgi",
         )
 
     async def aclose(self) -> None:

@@ -148,7 +148,7 @@ class DiscordListener:
 
     async def _log_in(self) -> CorralClient:
         for wait in growing_waits():
-            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS)
+            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS, observer=self._api.observer)
             try:
                 async with asyncio.timeout(LOGIN_SECONDS):
                     await client.login(self._access.token)

@@ -19,6 +19,7 @@ from adapters.discord.payloads import Json, Malformed, part, parts, snowflake, s
 from adapters.discord.refusals import GUARDED
 from conversation.errors import CorralError
 from conversation.pacing import RateBudget, Use, wait_for_room
+from conversation.pseudonyms import pseudonym
 from conversation.recent import Lately
 
 log = logging.getLogger(__name__)
@@ -137,9 +138,9 @@ class Lookups:
             return self._keep(part(found), guild)
         except (discord.HTTPException, *UNREACHABLE) as exc:
             self._assure_hidden(exc)
-            log.info("channel %s cannot be seen: %s", channel_id, why(exc))
+            log.info("channel %s cannot be seen: %s", pseudonym(channel_id), why(exc))
         except Malformed as exc:
-            log.warning("channel %s cannot be read: %s", channel_id, exc)
+            log.warning("channel %s cannot be read: %s", pseudonym(channel_id), exc)
         self._unseen.add(channel_id)
         return None
 

@@ -36,7 +36,7 @@ async def test_the_servers_model_is_asked_for_by_its_name() -> None:
     """vLLM refuses a request without its model's name; without a setting it is asked for first."""
     async with CompletionsServer() as far:
         generator = CompletionsGenerator(ModelServer(far.url))
-        assert await generator.card() == ModelCard("toy", 4096)
+        assert await generator.card() == ModelCard("toy", 4096, provider="vllm")
         assert (await generator.served()).dialect is Dialect.VLLM
         await read(generator, Prompt(TEXT, IDS, 9), Sampling(3))
         assert far.requests[-1]["model"] == "toy"
