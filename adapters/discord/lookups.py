@@ -55,10 +55,14 @@ def is_hidden(error: discord.HTTPException) -> bool:
 
 
 def why(error: Exception) -> str:
-    """For the log, without the page of what guards Discord, nor an address, which may hold a token."""
+    """For the log, without the page of what guards Discord, nor an address, which may hold a token, nor a payload."""
     if isinstance(error, discord.HTTPException):
         return f"HTTP {error.status}, code {error.code}"
-    return str(error) or type(error).__name__
+    if isinstance(error, CorralError):
+        return error.detail
+    if isinstance(error, Malformed | OSError) and str(error):
+        return str(error)
+    return type(error).__name__
 
 
 class Lookups:

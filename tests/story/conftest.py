@@ -17,7 +17,8 @@ from conversation.intake import Intake
 from conversation.language_model import ModelSource
 from conversation.manager import Manager, Manners
 from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
-from conversation.ports import Accepted, Content, Sampling
+from conversation.observing import UNOBSERVED, Observer
+from conversation.ports import Accepted, Content, Gate, Sampling
 from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
 from conversation.skills import Wish, ask_for
 from conversation.worker import Worker, Workers
@@ -48,6 +49,8 @@ class Town:
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
     history: FakeHistory = field(default_factory=FakeHistory)
     infiller: ModelSource | None = None
+    observer: Observer = UNOBSERVED
+    gates: Sequence[Gate] = ()
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -105,6 +108,7 @@ class Town:
                     concurrency=concurrency,
                     max_attempts=queue.max_attempts,
                     drain_seconds=drain_seconds,
+                    observer=self.observer,
                 )
             )
         return Workers(*made)
@@ -113,8 +117,9 @@ class Town:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}
         slots, preferences = self.slots(), self.preferences
         return Manager(
-            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller
-        )
+            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller,
+            self.gates, self.observer,
+        )  # fmt: skip
 
     @property
     def preferences(self) -> RedisPreferences:
@@ -125,7 +130,7 @@ class Town:
     def reception(self) -> Reception:
         """The door that listeners use."""
         feedback = RedisFeedback(self.redis, self.keys, self.threads)
-        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, InsidersOnly())
+        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, InsidersOnly(), self.observer)
 
     async def hear(self, text: str, *, thread: str = "t", author: str = "ada", key: str = "", **how: bool) -> Accepted:
         """Somebody says something to us; it must become a job."""
