@@ -108,7 +108,7 @@ def test_what_tgi_says_of_a_request_s_size_is_told() -> None:
 
 def test_ids_have_pseudonyms_also_where_nobody_thought_of_them(lines: io.StringIO) -> None:
     """The same id the same one; a job's id, a port and a word in capitals stay what they are."""
-    logging.getLogger("discord.gateway").info("channel 1300000000000000002 of U0HUMAN001, again U0HUMAN001")
+    logging.getLogger("aiohttp.client").info("channel 1300000000000000002 of U0HUMAN001, again U0HUMAN001")
     logging.getLogger("bot").info("job 3f2504e04f8911d39a0c0305e82c3301 at port 8008: UNAVAILABLE")
     first, second = read(lines)
     names = pseudonym("1300000000000000002"), pseudonym("U0HUMAN001")
