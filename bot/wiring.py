@@ -21,8 +21,10 @@ from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
+from conversation.observing import UNOBSERVED, Observer
 from conversation.ports import Gate, History, KnowsPeople, ReplySink, Sampling
 from conversation.preference_desk import PreferenceDesk
+from conversation.pseudonyms import use_key
 from conversation.reception import Reception
 from conversation.report import Reporter
 from conversation.worker import Worker, Workers
@@ -34,6 +36,7 @@ from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
 from storage.lanes import errands, questions
 from storage.preferences import RedisPreferences
+from storage.pseudonyms import shared_key
 from storage.quotas import RedisQuotas
 from storage.rates import RedisRates
 from storage.schema import check_schema
@@ -68,10 +71,11 @@ class House:
     access: Rules
     gates: tuple[Gate, ...]
     keys: Keys
+    observer: Observer
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
+async def open_house(settings: Settings, observer: Observer = UNOBSERVED) -> AsyncIterator[House]:
     """Join the store; it and whatever was loaded are left in order at the end. The model is opened by who needs it
     first, or by `model.begin()`. Raises StoreUnavailable and SchemaTooNew."""
     keys = Keys(prefix=settings.redis_prefix, content_seconds=settings.content_days * DAY_SECONDS)
@@ -81,6 +85,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         infiller = ConfiguredModel(second, infilling=True) if second is not None else None
         try:
             await check_schema(redis, keys)
+            use_key(await shared_key(redis, keys))
             inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
             intake, access = (
                 Intake(inbox, settings.max_input_chars),
@@ -93,7 +98,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
                 settings=settings,
                 redis=redis,
                 intake=intake,
-                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), access),
+                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), access, observer),
                 rates=RedisRates(redis, keys),
                 inbox=inbox,
                 threads=threads,
@@ -107,6 +112,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
                 gates=gates,
                 access=access,
                 keys=keys,
+                observer=observer,
             )
         finally:
             await model.close()
@@ -169,10 +175,23 @@ def build_worker(
         threads, model, slots, preferences = house.threads, house.model, house.slots, house.preferences
         return Worker(
             queue,
-            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller, gates),
+            Manager(
+                threads,
+                queue,
+                model,
+                sinks,
+                manners,
+                slots,
+                preferences,
+                histories,
+                house.infiller,
+                gates,
+                house.observer,
+            ),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,
+            observer=house.observer,
         )
 
     # Beside the questions, however many of these wait for the model.

@@ -95,6 +95,7 @@ class Delivery:
         self._plain: set[int] = set()  # messages that were refused too often
         self._before: tuple[Segment, str] | None = None  # what the answer goes on with, and its text
         self.barred: Unwritable | None = None  # why nothing can be shown here any more
+        self.milestones = checkpoint.milestones  # stored with the next checkpoint
 
     def begin_at(self, origin: int) -> None:
         """Leave out the first `origin` characters, which an older message shows already."""
@@ -230,7 +231,7 @@ class Delivery:
                 is_last = is_refusal and refusals >= FINAL_TRIES and not self._can_be_plainer()
                 if is_last or time.monotonic() > patient_until:
                     log.error("answer of job %s could not be shown: %s", self._job.id, error)
-                    self.barred = Unwritable(str(error), user_notice=error.user_notice)
+                    self.barred = Unwritable(error.detail, user_notice=error.user_notice)
                     return
                 log.warning("answer of job %s is not shown yet: %s", self._job.id, error)
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
@@ -351,6 +352,8 @@ class Delivery:
             with self._holding():
                 await self._sink.edit(self._job, known, content)
         self._shown[segment.key] = content
+        if not self.milestones.shown_at and content.text.strip():
+            self.milestones = replace(self.milestones, shown_at=time.time())
         state = SegmentState.CLOSED if content.final else SegmentState.SENT
         self._segments[index] = replace(known, start=start, state=state)
         if segment.message_id is None:
@@ -427,6 +430,7 @@ class Delivery:
             place=self._job.place,
             ending=self._ending,
             notice=self._notice,
+            milestones=self.milestones,
         )
         reason = await self._queue.checkpoint(self._claim, checkpoint)
         # Whoever begins this job again, in this process too, begins from here.
@@ -445,7 +449,8 @@ class Delivery:
 def begun_anew(checkpoint: Checkpoint, revision: int) -> Checkpoint:
     """Where the answer to a question that changed begins: in the same messages. Its files belong to the old text."""
     segments = [replace(one, mode=_OLD_FILE) if one.mode == _FILE else one for one in checkpoint.segments]
-    return Checkpoint(revision=revision, segments=tuple(segments), place=checkpoint.place)
+    milestones = replace(checkpoint.milestones, shown_at=0.0)
+    return Checkpoint(revision=revision, segments=tuple(segments), place=checkpoint.place, milestones=milestones)
 
 
 def _plain(content: Content) -> Content:

@@ -38,6 +38,7 @@ from conversation.model import (
     Command,
     Ending,
     Job,
+    Measures,
     Message,
     Offer,
     Owner,
@@ -48,6 +49,7 @@ from conversation.model import (
     StopReason,
     Turn,
 )
+from conversation.observing import UNOBSERVED, ModelRequest, Observer
 from conversation.ports import (
     DeliveryGate,
     Gate,
@@ -115,7 +117,9 @@ class Manager:
         histories: Mapping[str, History] | None = None,
         infiller: ModelSource | None = None,
         gates: Sequence[Gate] = (),
+        observer: Observer = UNOBSERVED,
     ) -> None:
+        self.observer = observer
         self._histories, self._infiller, self.gates = histories or {}, infiller, gates
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
         self._slots, self._preferences = slots, preferences
@@ -161,7 +165,7 @@ class Manager:
         if outcome not in {StopReason.LOST, StopReason.DRAIN}:  # else whoever goes on tells it
             await self._tell_spent(answering)
         if outcome is StopReason.REMOVED:
-            return await self._take_away(delivery, status, control)
+            return await self._take_away(delivery, status, control, answering.measures)
         if isinstance(outcome, StopReason):
             if outcome is StopReason.DRAIN:
                 await delivery.save()
@@ -177,13 +181,13 @@ class Manager:
         answering.draft.ended = True
         await delivery.close(ending, notice, answering.offers(ending))
         if control.asked_for(StopReason.REMOVED) or isinstance(delivery.barred, QuestionGone):
-            return await self._take_away(delivery, status, control)
+            return await self._take_away(delivery, status, control, answering.measures)
         if control.reason in {StopReason.RESTART, StopReason.LOST}:
             return control.reason
         if not await _end(status, control):
             return control.reason or StopReason.DRAIN
         await _tell_if_barred(sink, delivery, answering.claim.job)
-        return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+        return Settlement(ending, answering.turns(ending), answering.cut, answering.measures)
 
     async def _tell_spent(self, answering: _Answering) -> None:
         job = answering.claim.job
@@ -265,12 +269,14 @@ class Manager:
     def _binder(self, conversation_id: str) -> Bind:
         return lambda address: self._threads.bind(address, conversation_id)
 
-    async def _take_away(self, delivery: Delivery, status: StatusLine, control: Control) -> Settlement | StopReason:
+    async def _take_away(
+        self, delivery: Delivery, status: StatusLine, control: Control, measures: Measures | None = None
+    ) -> Settlement | StopReason:
         """Leave nothing of the answer to a question that was deleted."""
         await delivery.close(Ending.REMOVED, "")
         if not await _end(status, control):
             return control.reason or StopReason.DRAIN
-        return Settlement(Ending.REMOVED)
+        return Settlement(Ending.REMOVED, measures=measures or Measures(delivery.milestones))
 
     async def apologise(self, claim: Claim) -> None:
         """Tell the person that the question was given up, in the answer's own message."""
@@ -438,6 +444,8 @@ class _Answering:
         self.manager, self.claim, self.question, self.draft, self.delivery = manager, claim, question, draft, delivery
         self.status, self.control = status, control
         self.storable = True
+        self.error: ModelError | PromptError | Refused | None = None  # there is no answer because of it
+        self._requests: list[ModelRequest] = []
         self._asks_first = False
         self._asked: Asked | None = None
         self._model: LanguageModel | None = None
@@ -475,6 +483,7 @@ class _Answering:
                 patience=manners.patience,
                 on_piece=self._grow,
                 on_wait=self.status.waits_for_model,
+                on_request=self._requested,
             )
 
     @asynccontextmanager
@@ -488,12 +497,37 @@ class _Answering:
             keep=lambda: self.control.reason is StopReason.RESTART,
         ):
             self.control.has_slot = True
+            milestones = self.delivery.milestones
+            self.delivery.milestones = replace(milestones, began_at=milestones.began_at or time.time())
             self.status.say(notices.THINKING)
             yield
 
     def _grow(self) -> None:
         self.status.text_comes()
         self.delivery.grow()
+
+    def _requested(self, request: ModelRequest) -> None:
+        self._requests.append(request)
+        milestones = self.delivery.milestones
+        self.delivery.milestones = replace(milestones, cuts=milestones.cuts + request.is_cut)
+        if self._model is not None:
+            self.manager.observer.asked(self._model.card.provider, self._model.card.model_id, request)
+
+    @property
+    def measures(self) -> Measures:
+        """What it cost until now."""
+        begun = [request for request in self._requests if request.first_chunk_seconds is not None]
+        cached = [request.cached_tokens for request in begun if request.cached_tokens is not None]
+        return Measures(
+            self.delivery.milestones,
+            requests=len(self._requests),
+            prompt_tokens=sum(request.prompt_tokens for request in begun),
+            answer_tokens=self.draft.tokens_used,
+            cached_tokens=sum(cached) if cached else None,
+            reason=type(self.error).__name__ if self.error is not None else "",
+            refused=isinstance(self.error, Refused),
+            asked_back=self._asks_first,
+        )
 
     def keep_old_answer(self, ending: Ending) -> None:
         """An answer that was to be made anew and came to nothing stays what it was."""
@@ -560,6 +594,7 @@ class _Answering:
 
     def failure(self, error: ModelError | PromptError | Refused) -> str:
         """The same when there is no answer because of this error."""
+        self.error = error
         reason = f"{error.user_notice} ({error})" if self.manager.manners.frank else error.user_notice
         return "\n".join(sentence for sentence in (reason, self.notice(Ending.FAILED)) if sentence)
 

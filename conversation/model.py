@@ -302,6 +302,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Milestones:
+    """What an answer has behind it, whoever worked on it. Times are seconds since 1970; 0: not yet."""
+
+    began_at: float = 0.0  # one of the model's slots was free for it
+    shown_at: float = 0.0  # the platform had taken its first text
+    cuts: int = 0  # so often the model's server broke off
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """How far an answer has come: all that another worker needs to go on in the same message."""
 
@@ -315,6 +324,7 @@ class Checkpoint:
     place: str = ""  # `Job.place`
     ending: Ending | None = None  # the last text is being shown: nothing joins this question, nothing is generated
     notice: str = ""  # what the person is told with the ending
+    milestones: Milestones = Milestones()
 
 
 class StopReason(StrEnum):
@@ -342,9 +352,26 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Measures:
+    """What an answer cost, for operators. Tokens but the answer's, and requests, are those of the worker that ended
+    it."""
+
+    milestones: Milestones = Milestones()
+    requests: int = 0  # to the model
+    prompt_tokens: int = 0  # of all requests that the model began to answer
+    answer_tokens: int = 0
+    cached_tokens: int | None = None  # of the prompts, not computed anew; None: the server does not tell
+    reason: str = ""  # the kind of error that there is no answer for
+    refused: bool = False  # by a gate
+    asked_back: bool = False  # the person was asked whether it still matters
+    buried: bool = False  # the job is a dead letter
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What a finished job leaves behind."""
 
     ending: Ending
     turns: tuple[Turn, ...] = ()  # added, or put in place of turns with the same id
     cut: int = 0
+    measures: Measures = Measures()  # not stored

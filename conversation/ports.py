@@ -109,6 +109,7 @@ class Chunk:
     token_ids: tuple[int, ...] = ()
     tokens: int = 1
     finish: FinishReason | None = None
+    cached_tokens: int | None = None  # on the last: of the prompt, not computed anew; None: the server does not say
 
 
 # For servers that do not say how many answers they make at once: most bear so many, none stands idle with them.
@@ -124,6 +125,7 @@ class ModelCard:
     is_demo: bool = False
     slots: int = DEFAULT_SLOTS  # answers that its server may be asked for at once, at least 1
     prompt_tokens: int | None = None  # the longest prompt that is taken, where the server bounds that on its own
+    provider: str = "other"  # what kind of server it is: "tgi", "vllm", "sglang", "llamacpp"
 
 
 class TextGenerator(Protocol):

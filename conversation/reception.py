@@ -17,6 +17,7 @@ from conversation.errors import MessageTooLong, NotAllowed
 from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
 from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
+from conversation.observing import UNOBSERVED, Event, EventResult, Observer
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from conversation.publishing import of_elsewhere
 
@@ -101,14 +102,27 @@ class Reception:
     QueueFull and NotAllowed: acknowledge, and tell the person `user_notice`, alone where the platform can."""
 
     def __init__(
-        self, inbox: Inbox, intake: Intake, transcript: Transcript, feedback: Feedback, access: Access
+        self,
+        inbox: Inbox,
+        intake: Intake,
+        transcript: Transcript,
+        feedback: Feedback,
+        access: Access,
+        observer: Observer = UNOBSERVED,
     ) -> None:
+        self._observer = observer
         self._inbox, self._intake, self._transcript = inbox, intake, transcript
         self._feedback, self._access = feedback, access
 
     async def hear(self, heard: Heard) -> Accepted | None:
         """A message was written. None when it is not for us, or was a sign that needs no answer; of what is not said to
         us and comes from somebody who may not ask, too: people talk there."""
+        with self._event(heard.message.address) as event:
+            accepted = await self._hear(heard, event)
+            event.stored(accepted)
+        return accepted
+
+    async def _hear(self, heard: Heard, event: Event) -> Accepted | None:
         message = heard.message
         word = message.text.strip().lower()
         # Only a question's author is asked for again before anything comes of it.
@@ -121,14 +135,17 @@ class Reception:
             if not _is_followed(heard, standing) or standing.conversation_id is None:
                 return None
             if word not in STOP_WORDS:
-                return await self._receive(message)
+                return await self._receive(message, event)
+            event.result = EventResult.SIGN
             await self._once(message, lambda: self._stop(message))
             return None
         if refusal:
+            event.result = EventResult.REFUSED
             raise NotAllowed("no member, or denied", user_notice=refusal)
         if word in _SIGNS:
+            event.result = EventResult.SIGN
             return await self._once(message, lambda: self._sign(message, word))
-        return await self._receive(message)
+        return await self._receive(message, event)
 
     async def concerns_us(self, heard: Heard) -> bool:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
@@ -154,6 +171,10 @@ class Reception:
 
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""
+        with self._event(heard.message.address, EventResult.EDITED) as event:
+            return await self._edited(heard, edit_id, event)
+
+    async def _edited(self, heard: Heard, edit_id: str, event: Event) -> Accepted | None:
         await self._change_where_it_was_read(heard.message, edit_id)
         if self.refusal(heard.author, asked_again=True) or heard.message.text.strip().lower() in _SIGNS:
             return None
@@ -167,12 +188,16 @@ class Reception:
             edit = replace(
                 message, command=Command.EDITED, target=message.message_id, message_id=edit_id, above=(), dedupe_keys=()
             )
-            return await self._receive(edit)
+            return await self._receive(edit, event)
         # Whoever forgets the mention adds it.
-        return await self.hear(heard) if heard.mentioned else None
+        return await self._hear(heard, event) if heard.mentioned else None
 
     async def deleted(self, message: InboundMessage) -> None:
         """A message was deleted; of `message` only the address, the id and `reply_to` are known."""
+        with self._event(message.address, EventResult.DELETED):
+            await self._deleted(message)
+
+    async def _deleted(self, message: InboundMessage) -> None:
         await self._change_where_it_was_read(message, f"{message.message_id}/deleted", is_gone=True)
         if await self._inbox.remove(message.key) is not EditOutcome.UNKNOWN:
             return
@@ -232,10 +257,15 @@ class Reception:
 
     async def pressed(self, press: Press) -> str:
         """A button was pressed; gives what the person is told about it, "" for nothing."""
+        with self._event(press.person.address, EventResult.PRESSED) as event:
+            return await self._pressed(press, event)
+
+    async def _pressed(self, press: Press, event: Event) -> str:
         asked_again = press.action in _SHOWING | _ASKING
         shown_to = (press.person.address, press.shown_at or press.person.address)
         for address in dict.fromkeys(shown_to):
             if refusal := self.refusal(replace(press.person, address=address), asked_again=asked_again):
+                event.result = EventResult.REFUSED
                 return refusal
         if press.action is Action.TRY:
             return await self._try(press)
@@ -327,10 +357,15 @@ class Reception:
 
     async def stop(self, person: Person) -> bool:
         """The platform's own stop button. False when nothing was running."""
-        if self.refusal(person):
-            return False
-        conversation_id = await self._inbox.conversation(person.address)
-        return conversation_id is not None and await self._inbox.cancel(conversation_id)
+        with self._event(person.address, EventResult.PRESSED) as event:
+            if self.refusal(person):
+                event.result = EventResult.REFUSED
+                return False
+            conversation_id = await self._inbox.conversation(person.address)
+            return conversation_id is not None and await self._inbox.cancel(conversation_id)
+
+    def _event(self, address: ThreadId, result: EventResult = EventResult.IGNORED) -> Event:
+        return Event(self._observer, address.platform, result)
 
     async def _once(self, message: InboundMessage, act: Callable[[], Awaitable[Result]]) -> Result | None:
         """Do what a sign says once: its second delivery must not stop the next answer, nor undo what came after it."""
@@ -356,10 +391,11 @@ class Reception:
         conversation_id = await self._inbox.conversation(message.address)
         return conversation_id is not None and await self._inbox.cancel(conversation_id)
 
-    async def _receive(self, message: InboundMessage) -> Accepted | None:
+    async def _receive(self, message: InboundMessage, event: Event) -> Accepted | None:
         try:
             received = await self._intake.receive(message)
         except MessageTooLong as error:
+            event.result = EventResult.REFUSED
             return await self._tell(message, error.user_notice)
         return received if isinstance(received, Accepted) else None
 

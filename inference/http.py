@@ -128,7 +128,8 @@ class Frames:
             raise StreamCut(f"no token within {self._limit:g} s") from exc
         except (LineTooLong, aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as exc:
             # RuntimeError: aiohttp's word for a session that was closed under a stream.
-            raise StreamCut(f"the stream broke: {exc!r}") from exc
+            # Its words may be a piece of the answer.
+            raise StreamCut(f"the stream broke: {type(exc).__name__}", quoted=str(exc)) from exc
         finally:
             self._reading = False
         self._ended = not data
@@ -224,7 +225,7 @@ class ModelServer:
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer from {self.shown_url} in time: {str(exc) or 'silence'}") from exc
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            raise ModelUnavailable(f"cannot reach {self.shown_url}: {exc}") from exc
+            raise self._unreachable(exc) from exc
 
     async def _json(self, method: str, path: str, body: dict[str, Any] | None, timeout: float | None = None) -> Any:
         seconds = timeout or self.timeouts.request
@@ -234,7 +235,7 @@ class ModelServer:
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer to {path} within {seconds:g} s") from exc
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            raise ModelUnavailable(f"cannot reach {self.shown_url}: {exc}") from exc
+            raise self._unreachable(exc) from exc
         if response.status != 200:
             raise from_status(response.status, response.headers, self._discreet(data))
         if not whole:
@@ -243,6 +244,13 @@ class ModelServer:
             return orjson.loads(data)
         except orjson.JSONDecodeError as exc:
             raise from_status(200, response.headers, data) from exc
+
+    def _unreachable(self, error: Exception) -> ModelUnavailable:
+        detail = f"cannot reach {self.shown_url}"
+        if isinstance(error, OSError):
+            return ModelUnavailable(f"{detail}: {error}")
+        # What is no HTTP is told in the other side's own words.
+        return ModelUnavailable(f"{detail}: {type(error).__name__}", quoted=str(error))
 
     async def _send(
         self, method: str, path: str, body: dict[str, Any] | None, accept: str = "application/json"

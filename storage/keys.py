@@ -6,8 +6,9 @@ touches stand in one slot. There is one partition now.
 Classes of lifetime:
 - content (turns, threads, counts, screens, addresses, mutes, opinions): `content_seconds`, 7 days unless set, from the
   last write, or up to a hundredth less.
-- settings (preferences, whom we have met): 400 days from their last use. They are no content but choices, which must
-  outlast a long absence; more than a year, so that what is used once a year stays. What nobody uses goes all the same.
+- settings (preferences, whom we have met, the logs' key): 400 days from their last use. They are no content but
+  choices, which must outlast a long absence; more than a year, so that what is used once a year stays. What nobody
+  uses goes all the same.
 - dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
 - queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait; what was
   refreshed within the hour may be left alone.
@@ -165,6 +166,10 @@ class Keys:
     def met(self, person: str) -> str:
         """string: the job that brought this person's first answer"""
         return f"{self.base}:met:{person}"
+
+    def log_key(self) -> str:
+        """string: bytes with which the logs of all processes digest people's and places' ids"""
+        return f"{self.base}:log-key"
 
     # --- dedupe
     def seen(self, key: str) -> str:

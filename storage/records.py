@@ -14,6 +14,7 @@ from conversation.model import (
     Ending,
     InboundMessage,
     Language,
+    Milestones,
     Preferences,
     Provenance,
     Role,
@@ -96,4 +97,5 @@ def load_checkpoint(data: bytes) -> Checkpoint:
     record["segments"] = tuple(
         Segment(**{**segment, "state": SegmentState(segment["state"])}) for segment in record["segments"]
     )
+    record["milestones"] = Milestones(**record.get("milestones", {}))
     return Checkpoint(**record)

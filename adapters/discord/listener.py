@@ -35,6 +35,7 @@ from adapters.discord.turn import Sessions
 from adapters.first_contact import first_contact
 from conversation.background import Background
 from conversation.errors import CorralError
+from conversation.observing import EventResult, Observer
 from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Reception
 from conversation.waits import growing_waits
@@ -149,7 +150,7 @@ class DiscordListener:
 
     async def _log_in(self) -> CorralClient:
         for wait in growing_waits():
-            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS)
+            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS, observer=self._api.observer)
             try:
                 async with asyncio.timeout(LOGIN_SECONDS):
                     await client.login(self._access.token)
@@ -199,7 +200,7 @@ def assemble(
     desk = Desk(reception, attachments, pending, people, direct=access.direct)
     client.add_dynamic_items(*actions_of(desk))
     _hear_forms(client, desk)
-    handle = _handler(receiving, lookups, pending)
+    handle = _handler(receiving, lookups, pending, api.observer)
     gateway = Gateway(client, me.application, gateways, api.budget, handle, HANDLED, catching_up.run, marks, **more)
     return gateway, build_tree(client, desk, SettingsDesk(preferences, pending), direct=access.direct)
 
@@ -214,7 +215,9 @@ def _hear_forms(client: CorralClient, desk: Desk) -> None:
     client.event(on_interaction)
 
 
-def _handler(receiving: Receiving, lookups: Lookups, pending: Pending) -> Callable[[str, Json], Any]:
+def _handler(
+    receiving: Receiving, lookups: Lookups, pending: Pending, observer: Observer
+) -> Callable[[str, Json], Any]:
     def handle(event: str, payload: Json) -> Any:
         if event == INTERACTION:
             return pending.expect(snowflake(payload, "id")) if number(payload, "type") in _ASKING else None
@@ -224,7 +227,10 @@ def _handler(receiving: Receiving, lookups: Lookups, pending: Pending) -> Callab
             return receiving.gone(place) if place is not None else None
         if event == DELETED_MANY:
             return _each_deleted(receiving, payload)
-        return receiving.receive(event, payload) if receiving.is_news(event, payload) else None
+        if receiving.is_news(event, payload):
+            return receiving.receive(event, payload)
+        observer.heard("discord", EventResult.IGNORED)  # what other bots write, say
+        return None
 
     return handle
 

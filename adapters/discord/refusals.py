@@ -48,8 +48,8 @@ _SURMOUNTABLE = frozenset({ARCHIVED, INVALID_WEBHOOK_TOKEN, NOT_OURS})
 class Refusal(DeliveryError):
     """Discord said no, with a code that leaves something to do. Nothing was done."""
 
-    def __init__(self, route: str, code: int, detail: str) -> None:
-        super().__init__(f"{route}: {code} {detail}", certain=True)
+    def __init__(self, route: str, code: int, quoted: str) -> None:
+        super().__init__(f"{route}: {code}", certain=True, quoted=quoted)
         self.code = code
 
 

@@ -135,7 +135,7 @@ class Desk:
         try:
             text = await text_of_message(self._api, me.team, given.origin)
         except DeliveryError as error:
-            raise Refused(str(error), user_notice=forms.MESSAGE_GONE) from error
+            raise Refused(error.detail, user_notice=forms.MESSAGE_GONE) from error
         if not text:
             raise Refused("the message is gone", user_notice=forms.MESSAGE_GONE)
         return text

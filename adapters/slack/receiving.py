@@ -30,6 +30,7 @@ from adapters.slack.understanding import Understanding
 from conversation.background import Background
 from conversation.errors import NotAllowed, QueueFull, Refused, StoreUnavailable
 from conversation.model import InboundMessage
+from conversation.observing import EventResult
 from conversation.order import InOrder
 from conversation.recent import Lately
 from conversation.reception import Heard, Press, Reception, is_sign
@@ -85,6 +86,7 @@ class Receiving:
         """An event, or what was pressed."""
         news = events.translate(payload, me, {})
         if news is None:
+            self._api.observer.heard("slack", EventResult.IGNORED)
             return _acknowledged()  # most of what people do does not concern us
         try:
             async with in_time():

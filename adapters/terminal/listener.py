@@ -152,5 +152,5 @@ class TerminalThread:
     async def _conversation(self) -> str:
         conversation_id = await self._desk.conversation(self._address)
         if conversation_id is None:
-            raise StoreUnavailable(f"nothing is known of {self._address}: the store was emptied")
+            raise StoreUnavailable("nothing is known of this thread: the store was emptied")
         return conversation_id

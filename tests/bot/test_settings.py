@@ -92,7 +92,9 @@ def test_two_keys_for_one_server_are_refused(monkeypatch: pytest.MonkeyPatch, va
     """A password in the address and MODEL_TOKEN cannot both be sent; the message holds neither."""
     monkeypatch.setenv("MODEL_TOKEN", "canary-token")
     monkeypatch.setenv(variable, "http://me:canary-password@gpu:8080")
-    with pytest.raises(SettingsError, match=rf"one login: MODEL_TOKEN, or the name and password in {variable}") as error:
+    with pytest.raises(
+        SettingsError, match=rf"one login: MODEL_TOKEN, or the name and password in {variable}"
+    ) as error:
         load_settings()
     assert "canary" not in str(error.value)
     monkeypatch.delenv("MODEL_TOKEN")

@@ -9,27 +9,27 @@ from typing import Any
 
 import pytest
 
+from bot.metrics import Metrics
 from tests.deploy.reading import ROOT, compose, ours, yaml
 
 DEPLOY = ROOT / "deploy"
 SERVICES: dict[str, Any] = compose()["services"]
 HISTOGRAM = ("_bucket", "_sum", "_count")
 
-# What the service exports: name, kind, labels.
-SERVICE_METRICS: dict[str, tuple[str, set[str]]] = {
-    "bot_events_total": ("counter", {"platform", "result"}),
-    "bot_queue_depth": ("gauge", set()),
-    "bot_queue_wait_seconds": ("histogram", set()),
-    "bot_first_text_seconds": ("histogram", set()),
-    "bot_reply_seconds": ("histogram", set()),
-    "bot_replies_total": ("counter", {"outcome"}),
-    "bot_platform_requests_total": ("counter", {"method", "code"}),
-    "bot_lease_lost_total": ("counter", set()),
-    "bot_dead_letters": ("gauge", set()),
-    "gen_ai_client_token_usage": ("histogram", {"gen_ai_token_type", "gen_ai_request_model"}),
-    "gen_ai_client_operation_duration_seconds": ("histogram", {"gen_ai_request_model"}),
-    "gen_ai_client_operation_time_to_first_chunk_seconds": ("histogram", {"gen_ai_request_model"}),
-}
+
+def exported() -> dict[str, tuple[str, set[str]]]:
+    """What the service itself counts: name to kind and labels, out of its registry."""
+    found = {}
+    for collector in Metrics()._registry._collector_to_names:
+        describe = getattr(collector, "describe", collector.collect)
+        labels = set(getattr(collector, "_labelnames", ()))
+        for family in describe():
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            found[name] = (family.type, labels)
+    return {name: about for name, about in found.items() if not name.startswith("process_")}
+
+
+SERVICE_METRICS = exported()
 # https://github.com/huggingface/text-generation-inference/blob/v3.3.7/docs/source/reference/metrics.md
 TGI_METRICS: dict[str, tuple[str, set[str]]] = {
     "tgi_batch_current_max_tokens": ("gauge", set()),
@@ -44,7 +44,7 @@ TGI_METRICS: dict[str, tuple[str, set[str]]] = {
 }
 # Prometheus's own.
 OWN_METRICS: dict[str, tuple[str, set[str]]] = {"up": ("gauge", set()), "ALERTS": ("gauge", {"alertstate"})}
-METRICS = {**SERVICE_METRICS, **TGI_METRICS, **OWN_METRICS}
+EVERY_METRIC = {**SERVICE_METRICS, **TGI_METRICS, **OWN_METRICS}
 FUNCTIONS = {
     "absent", "delta", "deriv", "histogram_quantile", "increase", "max", "max_over_time", "min_over_time", "rate",
     "sum", "vector",
@@ -55,7 +55,7 @@ WORDS = {"and", "or", "unless", "by"}
 def series() -> dict[str, set[str]]:
     """The names as a query writes them, with their labels."""
     found: dict[str, set[str]] = {}
-    for name, (kind, labels) in METRICS.items():
+    for name, (kind, labels) in EVERY_METRIC.items():
         every = labels | {"job", "instance"}
         found |= {name + suffix: every | {"le"} for suffix in HISTOGRAM} if kind == "histogram" else {name: every}
     return found

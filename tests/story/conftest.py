@@ -19,6 +19,7 @@ from conversation.intake import Intake
 from conversation.language_model import ModelSource
 from conversation.manager import Manager, Manners
 from conversation.model import Action, Belonging, Command, InboundMessage, ThreadId, Turn
+from conversation.observing import UNOBSERVED, Observer
 from conversation.ports import Accepted, Content, Gate, KnowsPeople, Sampling
 from conversation.reception import Heard, Press, Reception
 from conversation.skills import Wish, ask_for
@@ -50,6 +51,7 @@ class Town:
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
     history: FakeHistory = field(default_factory=FakeHistory)
     infiller: ModelSource | None = None
+    observer: Observer = UNOBSERVED
     gates: tuple[Gate, ...] = ()
     access: Rules = field(default_factory=Rules)
     _stopping: list[asyncio.Event] = field(default_factory=list)
@@ -109,6 +111,7 @@ class Town:
                     concurrency=concurrency,
                     max_attempts=queue.max_attempts,
                     drain_seconds=drain_seconds,
+                    observer=self.observer,
                 )
             )
         return Workers(*made)
@@ -129,6 +132,7 @@ class Town:
             histories,
             self.infiller,
             (*gates, *self.gates),
+            self.observer,
         )
 
     @property
@@ -140,7 +144,7 @@ class Town:
     def reception(self) -> Reception:
         """The door that listeners use."""
         feedback = RedisFeedback(self.redis, self.keys, self.threads)
-        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, self.access)
+        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, self.access, self.observer)
 
     async def hear(self, text: str, *, thread: str = "t", author: str = "ada", key: str = "", **how: bool) -> Accepted:
         """Somebody says something to us; it must become a job."""
