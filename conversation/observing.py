@@ -133,6 +133,8 @@ class Event:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(error, QueueFull):
             self.result = EventResult.FULL
+        elif isinstance(error, Refused):
+            self.result = EventResult.REFUSED
         elif error is not None:  # a store that takes too long is given up by whoever waits: that is a cancellation
             self.result = EventResult.UNAVAILABLE
         self._observer.heard(self._platform, self.result)

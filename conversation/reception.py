@@ -140,7 +140,6 @@ class Reception:
             await self._once(message, lambda: self._stop(message))
             return None
         if refusal:
-            event.result = EventResult.REFUSED
             raise NotAllowed("no member, or denied", user_notice=refusal)
         if word in _SIGNS:
             event.result = EventResult.SIGN

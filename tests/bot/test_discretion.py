@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from pathlib import Path
 
@@ -48,8 +49,8 @@ def test_a_traceback_hides_them_too(tmp_path: Path) -> None:
         configure_logs("INFO", tmp_path / "log", Discretion(["canary-secret"]))
         told = "https://me:canary-secret@host"
         try:
-            raise RuntimeError(told)
-        except RuntimeError:
+            raise OSError(errno.ECONNREFUSED, told)
+        except OSError:
             logging.getLogger("a library").exception("Authorization: %s", "canary-secret")
     finally:
         root.handlers[:] = before
