@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
-from conversation.errors import ModelError, QueueFull, StreamCut
+from conversation.errors import ModelError, QueueFull, Refused, StreamCut
 from conversation.ports import Accepted, Chunk
 
 
