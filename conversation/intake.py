@@ -27,6 +27,10 @@ class Stopped:
     conversation_id: str
 
 
+# What of a message people (or their files) wrote.
+_TEXTS = ("text", "author_name", "code", "file_name", "remarks")
+
+
 class Intake:
     """Decides what becomes a job."""
 
@@ -52,5 +56,4 @@ class Intake:
         length = max(len(message.text), len(message.code))
         if length > self.max_input_chars:
             raise MessageTooLong(user_notice=notices.too_long(length, self.max_input_chars))
-        name, code, remarks = (storable(one) for one in (message.author_name, message.code, message.remarks))
-        return replace(message, text=storable(message.text), author_name=name, code=code, remarks=remarks)
+        return replace(message, **{name: storable(getattr(message, name)) for name in _TEXTS})

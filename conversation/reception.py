@@ -289,15 +289,12 @@ class Reception:
             message_id=press.id,
             author_id=press.person.id,
             author_name=press.person_name,
-            text=question.text,
+            text="",
             sent_at=press.at,
-            skill=question.skill,
-            language=question.language,
-            code=question.code,
             reply_to=press.reply_to,
             private=press.private,
         )
-        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_ASKED
+        return "" if (await self._inbox.accept(question.into(message))).is_new else notices.ALREADY_ASKED
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN

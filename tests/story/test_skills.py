@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
 import pytest
+from markdown_it import MarkdownIt
 
+from conversation import notices
 from conversation.errors import StreamCut
 from conversation.language_model import LanguageModel
-from conversation.model import Action, Ending, Role, Skill
+from conversation.model import Action, Ending, InboundMessage, Role, Skill
 from conversation.ports import Chunk, FinishReason, Prompt, Sampling
-from conversation.skills import CodeFile, Language, Wish
+from conversation.reception import Heard
+from conversation.skills import CodeFile, Language, Wish, ask_for
 from tests.fakes import ScriptedModel
 from tests.story.conftest import Town
 
@@ -30,6 +34,7 @@ class Coder(ScriptedModel):
     name: str = "codellama/CodeLlama-13b-Instruct-hf"
     fills: bool = True
     sampled: list[Sampling] = field(default_factory=list)
+    said: int = 0  # characters after code
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
         self.sampled.append(sampling)
@@ -40,14 +45,15 @@ class Coder(ScriptedModel):
         self.prompts.append(prompt.text)
         before, mid, said = prompt.text.partition(" <MID>")
         whole = self.hole if mid else self.rest
-        said = said if mid else whole[: next(n for n in range(len(whole), -1, -1) if before.endswith(whole[:n]))]
+        before_said = said if mid else whole[: next(n for n in range(len(whole), -1, -1) if before.endswith(whole[:n]))]
         cut = self.cuts.popleft() if self.cuts else None
-        for count, character in enumerate(whole[len(said) :]):
+        for count, character in enumerate(whole[len(before_said) :]):
             if cut is not None and count == cut[0]:
                 raise cut[1]
             if count == sampling.max_new_tokens:
                 yield Chunk("", tokens=0, finish=FinishReason.LENGTH)
                 return
+            self.said += 1
             yield Chunk(character)
         yield Chunk("", tokens=0, finish=FinishReason.STOP)
 
@@ -71,11 +77,11 @@ async def done(town: Town, wish: Wish) -> str:
 
 async def test_a_snippet_is_one_block_first(town: Town, coder: Coder) -> None:
     """The model goes on from the opening of a block, so that its answer begins with code whatever it is like."""
-    coder.answer = lambda _: "x print(1)\n``` It prints."
+    coder.answer = lambda _: "print(1)\n```\nIt prints."
     async with town.worker():
         await done(town, Wish(Skill.CODE, "print one", PYTHON))
-    assert coder.prompts[0].endswith("print one [/INST]```python\n")
-    assert town.last.text.startswith("```python\n")
+    assert coder.prompts[0].endswith("print one [/INST] ```python\n")
+    assert town.last.text == "```python\n print(1)\n```\nIt prints."
 
 
 async def test_follow_ups_know_the_snippet(town: Town, coder: Coder) -> None:
@@ -96,7 +102,7 @@ async def test_code_goes_on(town: Town, coder: Coder) -> None:
         conversation = await done(town, Wish(Skill.COMPLETE, files=(OPEN,)))
     assert coder.prompts == [OPEN.text]
     assert (coder.sampled[0].temperature, coder.sampled[0].top_p) == (0.2, 0.9)
-    assert town.last.text == f"```python\ndef area(r{REST}```"
+    assert town.last.text == f"````python\ndef area(r{REST}````"
     ((_, asked), (_, answered)) = await town.turns(conversation)
     assert OPEN.text in asked
     assert answered == town.last.text
@@ -117,7 +123,7 @@ async def test_a_completion_goes_on_in_portions(town: Town, coder: Coder) -> Non
     thread = await town.threads.open(accepted.conversation_id, "")
     (answer,) = [turn for turn in thread.turns if turn.role is Role.ASSISTANT]
     assert answer.said == REST
-    assert answer.text == f"```python\ndef area(r{REST}```"
+    assert answer.text == f"````python\ndef area(r{REST}````"
     assert answer.ending is Ending.COMPLETE
 
 
@@ -128,8 +134,8 @@ async def test_a_hole_is_filled(town: Town, coder: Coder) -> None:
     assert coder.prompts == ["<PRE> def area(r):\n     <SUF>\n    return a\n <MID>"]
     assert (coder.sampled[0].temperature, coder.sampled[0].stop) == (0.0, ("<EOT>",))
     code, _, rest = town.last.text.partition("\n\n")
-    assert code == "```python\ndef area(r):\n    a = 3 * r * r\n    return a\n```"
-    assert rest.startswith("Line 2 is what I filled in:\n\n```diff\n")
+    assert code == "````python\ndef area(r):\n    a = 3 * r * r\n    return a\n````"
+    assert rest.startswith("Line 2 is what I filled in:\n\n````diff\n")
 
 
 @pytest.mark.parametrize("wish", [Wish(Skill.FILL, files=(HOLE,)), Wish(Skill.COMPLETE, files=(OPEN,))])
@@ -154,6 +160,80 @@ async def test_regenerate_asks_the_same_again(town: Town, coder: Coder) -> None:
     assert coder.prompts[0] == coder.prompts[1]
     assert town.last.text == before.replace("a = 3 * r * r", "a = 4")
     assert len(town.platform.messages) == 1
+
+
+async def test_a_completion_that_begins_with_a_fence_is_none(town: Town, coder: Coder) -> None:
+    """As far as the model is concerned the code has ended: nothing of its talk is shown as code, and it is stopped."""
+    coder.rest = "```\nSure, here it is." + " x" * 1000
+    async with town.worker():
+        await done(town, Wish(Skill.COMPLETE, files=(CodeFile("x = 1\n", "", PYTHON),)))
+    assert (town.last.text, town.last.notice) == ("", notices.NOTHING_SAID)
+    assert coder.said == 4
+
+
+async def test_a_fence_in_what_is_filled_ends_no_block(town: Town, coder: Coder) -> None:
+    """What can be copied is the whole code, docstring included."""
+    coder.hole = '"""Say:\n    ```\n    x\n    ```\n    """\n    a = 4'
+    async with town.worker():
+        await done(town, Wish(Skill.FILL, files=(HOLE,)))
+    whole, change = [token for token in MarkdownIt().parse(town.last.text) if token.type == "fence"]
+    assert whole.content == HOLE.text.replace("<FILL_ME>", coder.hole)
+    assert change.info == "diff"
+
+
+async def edit(town: Town, asked: InboundMessage, wish: Wish) -> None:
+    """The message asks this now; then Regenerate is pressed below the remark about it."""
+    edited = ask_for(wish).into(replace(asked, edited_at=time.time()))
+    assert await town.reception.edited(Heard(edited, mentioned=True), f"{asked.message_id}/edit") is not None
+    conversation = await town.inbox.conversation(asked.address)
+    assert conversation is not None
+    await town.settled(conversation)
+    assert town.last.notice == notices.YOU_EDITED
+    (again,) = town.last.offers
+    await town.press(again.action, again.target, message_id=list(town.platform.messages)[-1])
+    await town.settled(conversation)
+
+
+@pytest.mark.parametrize(
+    ("wish", "prompt"),
+    [
+        (
+            Wish(Skill.FILL, files=(CodeFile("def f(r):\n    <FILL_ME>\n    return v\n"),)),
+            "f(r):\n     <SUF>\n    return v\n",
+        ),
+        (
+            Wish(Skill.FILL, files=(CodeFile("def area(r):\n<FILL_ME>\n    return a\n"),)),
+            "area(r):\n <SUF>\n    return a\n",
+        ),
+        (Wish(Skill.COMPLETE, files=(CodeFile("x = "),)), "x = "),
+        (Wish(Skill.EXPLAIN, files=(CodeFile("x = 1"),)), "Explain what this code does"),
+        (Wish(Skill.FILL, files=(replace(HOLE, language=Language("C", "c")),)), "def area(r):\n     <SUF>"),
+    ],
+    ids=["code", "white space beside the hole", "skill", "skill in words", "language"],
+)
+async def test_an_edited_question_is_answered_as_it_is_now(town: Town, coder: Coder, wish: Wish, prompt: str) -> None:
+    """Whatever of it was edited: its code, its skill or its language."""
+    asked = ask_for(Wish(Skill.FILL, files=(HOLE,))).into(town.message("", key="q"))
+    async with town.worker():
+        await town.settled((await town.inbox.accept(asked)).conversation_id)
+        await edit(town, asked, wish)
+        assert len(coder.prompts) == 2
+        (turn,) = [turn for turn in await town.threads.turns(await conversation_of(town)) if turn.role is Role.USER]
+    assert prompt in coder.prompts[-1]
+    question = ask_for(wish)
+    assert (turn.text, turn.skill, turn.language, turn.code) == (
+        question.text,
+        question.skill,
+        question.language,
+        question.code,
+    )
+
+
+async def conversation_of(town: Town) -> str:
+    """The conversation at the usual place."""
+    found = await town.inbox.conversation(town.message("").address)
+    assert found is not None
+    return found
 
 
 async def test_a_model_that_cannot_fill_says_which_can(town: Town, coder: Coder) -> None:
