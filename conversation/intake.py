@@ -27,10 +27,6 @@ class Stopped:
     conversation_id: str
 
 
-# What of a message people (or their files) wrote.
-_TEXTS = ("text", "author_name", "code", "file_name", "remarks")
-
-
 class Intake:
     """Decides what becomes a job."""
 
@@ -56,4 +52,11 @@ class Intake:
         length = max(len(message.text), len(message.code))
         if length > self.max_input_chars:
             raise MessageTooLong(user_notice=notices.too_long(length, self.max_input_chars))
-        return replace(message, **{name: storable(getattr(message, name)) for name in _TEXTS})
+        return replace(
+            message,
+            text=storable(message.text),
+            author_name=storable(message.author_name),
+            code=storable(message.code),
+            file_name=storable(message.file_name),
+            remarks=storable(message.remarks),
+        )

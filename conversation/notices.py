@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversation.clipping import LeftOut
 from conversation.model import Action, Ending, Skill
 
 EARLIER_DROPPED = "This thread has grown long: its earlier part is no longer seen by the model."
@@ -17,7 +18,8 @@ WORDS_OF_THREADS = (
     "Say there: `stop` ends an answer, `quiet` makes me speak only when mentioned (`back` undoes it), `forget` removes "
     "the thread from my memory, `status` tells how busy I am."
 )
-# Below the first answer that a person gets, under all that is said of that answer: platforms bound a notice's length.
+# Below the first answer that a person gets, under what is said of that answer and above the remarks about its files,
+# which may be many: platforms bound a notice's length.
 INTRODUCTION = (
     "I am an AI model that runs here: I can be wrong, and I know English best. "
     "How you rate an answer goes to the people who run me."
@@ -73,9 +75,14 @@ def in_line(place: int) -> str:
     return f"You are number {place} in the queue."
 
 
-def clipped(lines: int) -> str:
+def clipped(left_out: LeftOut, skill: Skill = Skill.ASK) -> str:
     """A question was too long for the model's window."""
-    return f"Your message was too long for the model: {lines} lines in its middle were left out."
+    was = "was" if (left_out.lines or left_out.characters) == 1 else "were"
+    if skill is Skill.COMPLETE:
+        return f"Your code was too long for the model: its first {left_out} {was} left out."
+    if skill is Skill.FILL:
+        return f"Your code was too long for the model: {left_out} far from the gap {was} left out."
+    return f"Your message was too long for the model: {left_out} in its middle {was} left out."
 
 
 def poisoned(job_id: str) -> str:

@@ -49,6 +49,12 @@ class Question:
         return shape_of(turn.skill, turn.language, turn.code) if turn is not None else Shape()
 
     @property
+    def file_name(self) -> str:
+        """The one file that its code came in; "" for none."""
+        turn = one_skill(self.asked)
+        return turn.file_name if turn is not None else ""
+
+    @property
     def old_answer(self) -> Turn | None:
         """What the exchange was answered with before."""
         turns = (turn for turn in self.thread.turns if turn.exchange == self.exchange and turn.role is Role.ASSISTANT)

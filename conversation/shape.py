@@ -37,6 +37,11 @@ class Shape:
         """What stands below an answer that has ended."""
         return ""
 
+    @property
+    def grows_inside(self) -> bool:
+        """Whether an answer that goes on grows above what stands below it, so that its messages are written anew."""
+        return False
+
     def end(self, said: str) -> int | None:
         """Where the answer is over though the model goes on (characters of `said`); None while it is not."""
         return None
@@ -120,6 +125,10 @@ class FilledCode(Shape):
 
     def shown(self, said: str, *, ended: bool) -> str:
         return Shape.shown(self, said if ended else _surely_within(said), ended=ended)
+
+    @property
+    def grows_inside(self) -> bool:
+        return True
 
     def end(self, said: str) -> int | None:
         return _found(self.fence, said)

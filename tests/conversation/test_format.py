@@ -185,9 +185,9 @@ async def test_a_prompt_with_a_lead_is_a_beginning_of_the_next_one(
     assert going_on.token_ids is not None
     assert later.token_ids is not None
     assert now.text.endswith(f"[/INST] {lead}")
-    for prompt in now, going_on:
-        assert later.text.startswith(prompt.text)
-        assert later.token_ids[: len(prompt.token_ids)] == prompt.token_ids
+    for text, ids in (now.text, now.token_ids), (going_on.text, going_on.token_ids):
+        assert later.text.startswith(text)
+        assert later.token_ids[: len(ids)] == ids
     as_sent = await codellama.encode([Piece(now.text, control=True)])
     assert tuple(as_sent) == now.token_ids
 

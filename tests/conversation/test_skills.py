@@ -7,6 +7,8 @@ from itertools import pairwise
 import pytest
 from markdown_it import MarkdownIt
 
+from conversation import notices
+from conversation.clipping import LeftOut
 from conversation.errors import PromptError
 from conversation.generation import Draft
 from conversation.model import Skill
@@ -93,6 +95,27 @@ def test_only_two_skills_choose_for_themselves() -> None:
     assert card_of(Skill.COMPLETE).sampling(usual) == Sampling(256, 0.2, 0.9)
     assert card_of(Skill.FILL).sampling(usual) == Sampling(512, 0.0, 0.9)
     assert card_of(Skill.COMPLETE).sampling(Sampling(100)).max_new_tokens == 100
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ((LeftOut(900, 12),), "12 lines"),
+        ((LeftOut(9, 1), LeftOut(9, 1)), "2 lines"),
+        ((LeftOut(9, 1), LeftOut(4000)), "4,009 characters"),
+        ((LeftOut(), LeftOut(9, 1)), "1 line"),
+    ],
+)
+def test_what_is_left_out_is_said_in_lines_where_it_is_lines(parts: tuple[LeftOut, ...], said: str) -> None:
+    """Else in characters: a part of a line is no line."""
+    assert str(sum(parts, LeftOut())) == said
+
+
+def test_each_skill_says_where_something_is_missing() -> None:
+    """A question loses its middle, code to be gone on with its beginning, code with a gap what is far from that."""
+    assert notices.clipped(LeftOut(9, 1)).endswith("1 line in its middle was left out.")
+    assert notices.clipped(LeftOut(2000), Skill.COMPLETE).endswith("its first 2,000 characters were left out.")
+    assert notices.clipped(LeftOut(9, 3), Skill.FILL).endswith("3 lines far from the gap were left out.")
 
 
 class TestShapes:

@@ -183,7 +183,7 @@ async def test_an_edit_changes_the_persons_turn_in_its_place(redis_client: Redis
     """It asks what the message asks now, its skill and its code included; other turns and the answer stay."""
     await add(redis_client, question("q1", skill=Skill.FILL, code="a<>"), answer("a1"), question("q2", "job-2"))
     before = await threads.turns(THREAD)
-    now = {"skill": Skill.COMPLETE, "language": "c", "code": "b", "file_name": "b.c", "edited_at": 5.0}
+    now: dict[str, Any] = {"skill": Skill.COMPLETE, "language": "c", "code": "b", "file_name": "b.c", "edited_at": 5.0}
     assert await threads.edit_turn(THREAD, an_edit("m-q1", "what was meant", **now))
     assert await threads.turns(THREAD) == (replace(before[0], text="what was meant", **now), *before[1:])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,12 @@ class Coder(ScriptedModel):
     fills: bool = True
     sampled: list[Sampling] = field(default_factory=list)
     said: int = 0  # characters after code
+    holds: dict[int, asyncio.Event] = field(default_factory=dict)
+
+    def holds_after(self, characters: int) -> asyncio.Event:
+        """Is reached when so many more characters were said after code; then nothing more is said."""
+        reached = self.holds[self.said + characters] = asyncio.Event()
+        return reached
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
         self.sampled.append(sampling)
@@ -55,6 +62,9 @@ class Coder(ScriptedModel):
                 return
             self.said += 1
             yield Chunk(character)
+            if (held := self.holds.get(self.said)) is not None:
+                held.set()
+                await asyncio.Event().wait()
         yield Chunk("", tokens=0, finish=FinishReason.STOP)
 
     async def ready(self) -> LanguageModel:
@@ -258,15 +268,51 @@ async def test_a_second_model_fills(town: Town, coder: Coder) -> None:
 
 
 async def test_too_much_code_is_cut_at_its_far_end(town: Town, coder: Coder) -> None:
-    """What stands nearest to the place stays, and the person is told how many lines do not."""
+    """What stands nearest to the place stays, and the person is told how many lines do not, and where."""
     coder.context_tokens = 512
     lines = "".join(f"a{number} = 1\n" for number in range(200))
     async with town.worker():
         await done(town, Wish(Skill.FILL, files=(CodeFile(f"{lines}<FILL_ME>\n{lines}"),)))
         assert "a199 = 1\n <SUF>\na0 = 1\n" in coder.prompts[0]
         assert "a0 = 1\na1 " not in coder.prompts[0].partition("<SUF>")[0]
-        assert "lines" in town.last.notice
+        left_out = 401 - coder.prompts[0].count("\n")
+        assert town.last.notice == (
+            f"Your code was too long for the model: {left_out} lines far from the gap were left out."
+        )
         assert town.last.text.count("a17 = 1") == 2
         await done(town, Wish(Skill.COMPLETE, files=(CodeFile(lines),)))
     assert coder.prompts[1].endswith("a199 = 1\n")
     assert lines.endswith(coder.prompts[1])
+    left_out = 200 - coder.prompts[1].count("\n")
+    assert town.last.notice == f"Your code was too long for the model: its first {left_out} lines were left out."
+
+
+async def test_a_long_line_is_cut_and_that_is_told(town: Town, coder: Coder) -> None:
+    """Where no line fits whole, in characters: nothing is left out in silence."""
+    coder.context_tokens = 512
+    line = "1, " * 1400
+    async with town.worker():
+        await done(town, Wish(Skill.COMPLETE, files=(CodeFile(f"a = [{line}"),)))
+        left_out = len(f"a = [{line}") - len(coder.prompts[0])
+        assert left_out > 3000
+        assert town.last.notice == (
+            f"Your code was too long for the model: its first {left_out:,} characters were left out."
+        )
+        await done(town, Wish(Skill.FILL, files=(CodeFile(f"a = [{line}<FILL_ME>{line}]"),)))
+    kept = len(coder.prompts[1]) - len("<PRE>  <SUF> <MID>")
+    assert town.last.notice == (
+        f"Your code was too long for the model: {2 * len(line) + 6 - kept:,} characters far from the gap were left out."
+    )
+
+
+async def test_what_was_left_out_is_told_above_remarks(town: Town, coder: Coder) -> None:
+    """There may be many of those, and platforms bound a notice; so it is with what a person is told the first time."""
+    coder.context_tokens = 512
+    town.manners = replace(town.manners, introduction=notices.INTRODUCTION)
+    asked = ask_for(Wish(Skill.COMPLETE, files=(CodeFile("a = 1\n" * 800),))).into(town.message(""))
+    async with town.worker():
+        accepted = await town.inbox.accept(replace(asked, remarks="a.png was not read."))
+        await town.settled(accepted.conversation_id)
+    first, *rest = town.last.notice.split("\n")
+    assert first.endswith("lines were left out.")
+    assert rest == [notices.INTRODUCTION, "a.png was not read."]
