@@ -536,8 +536,8 @@ class _Answering:
             return ()
         if self.question.continued is not None:
             # One that grew inside stands in the old messages, without their files.
-            old = () if self._is_rewritten else self.question.continued.message_ids
-            shown = tuple(dict.fromkeys((*old, *self.delivery.message_ids)))
+            before = () if self._is_rewritten else self.question.continued.message_ids
+            shown = tuple(dict.fromkeys((*before, *self.delivery.message_ids)))
             text, code = self._answer
             answer = replace(self.question.continued, text=text, code=code, ending=ending, message_ids=shown)
             return (replace(answer, last_start=self.delivery.last_start),)

@@ -75,7 +75,8 @@ def not_a_frame(payload: bytes | object) -> StreamCut:
 def denied(detail: str) -> ModelRefused:
     """The server wants another key."""
     return ModelRefused(
-        f"the model's server does not accept the key: set MODEL_TOKEN ({detail})", user_notice=_NOT_ALLOWED
+        f"the model's server does not accept the key: set MODEL_TOKEN, of a second model INFILL_MODEL_TOKEN ({detail})",
+        user_notice=_NOT_ALLOWED,
     )
 
 

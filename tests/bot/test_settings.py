@@ -86,6 +86,38 @@ def test_no_secret_is_in_an_error_or_in_the_settings_text(monkeypatch: pytest.Mo
     assert "canary" not in repr(load_settings())
 
 
+SECOND = {"INFILL_MODEL_URL": "http://localhost:8081"}
+
+
+@pytest.mark.parametrize("name", ["INFILL_MODEL_ID", "INFILL_MODEL_TOKEN", "INFILL_MODEL_TOKENIZER"])
+def test_what_is_set_for_a_second_model_needs_its_address(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Without one it would be ignored in silence."""
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(SettingsError, match=f"{name}: it is of no use without INFILL_MODEL_URL"):
+        load_settings()
+    monkeypatch.setenv("INFILL_MODEL_URL", "localhost")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert [line.partition(":")[0] for line in str(error.value).splitlines()] == ["INFILL_MODEL_URL"]
+
+
+def test_the_second_server_gets_its_own_token_and_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never the first one's: it may be another house's."""
+    first = {"MODEL_URL": "http://localhost:8080", "MODEL_TOKEN": "one", "MODEL_TOKENIZER": "./one.json"}
+    for name, value in (first | SECOND).items():
+        monkeypatch.setenv(name, value)
+    second = load_settings().of_infilling()
+    assert second is not None
+    assert (second.model_url, second.model_token, second.model_tokenizer) == (SECOND["INFILL_MODEL_URL"], None, None)
+    monkeypatch.setenv("INFILL_MODEL_TOKEN", "two")
+    monkeypatch.setenv("INFILL_MODEL_TOKENIZER", "./two.json")
+    second = load_settings().of_infilling()
+    assert second is not None
+    assert second.model_token is not None
+    assert second.model_token.get_secret_value() == "two"
+    assert second.model_tokenizer == "./two.json"
+
+
 def test_the_example_file_is_true() -> None:
     """.env.example holds every setting there is, as the class describes it."""
     assert (ROOT / ".env.example").read_text() == env_example()
