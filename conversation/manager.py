@@ -559,7 +559,9 @@ class _Answering:
                 ending=ending,
                 provenance=self._provenance,
             )
-            turns.append(replace(answer, id=old.id, seq=old.seq) if old is not None else answer)
+            if old is not None:
+                answer = replace(answer, id=old.id, seq=old.seq, shared=old.shared)
+            turns.append(answer)
         return tuple(turns)
 
     @property

@@ -196,6 +196,7 @@ class Turn:
     last_start: int = 0  # of an assistant's turn: the last message shows the visible text from this character on
     ending: Ending | None = None  # of an assistant's turn
     provenance: Provenance | None = None  # of an assistant's turn
+    shared: bool = False  # of an assistant's turn: it was private, and everybody reads it now
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
     skill: Skill = Skill.ASK  # of a person's turn
     language: str = ""  # the tag of its code block; "" when nobody said it

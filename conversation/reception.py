@@ -15,7 +15,7 @@ from conversation import notices
 from conversation.errors import MessageTooLong
 from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
-from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
+from conversation.model import Action, Command, Ending, InboundMessage, Job, Role, ThreadId, Turn
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from conversation.publishing import of_elsewhere
 
@@ -302,6 +302,8 @@ class Reception:
         turns = [turn for turn in await self._transcript.turns(conversation_id) if turn.exchange == press.target]
         if not turns and press.target not in {job.id for job in pending}:
             return notices.NO_SUCH_ANSWER  # a sentence in its place would take away what people still read
+        if press.private and _is_shared(press.target, turns, pending):
+            return notices.SHARED
         if command is Command.CONTINUE and any(turn.ending is Ending.COMPLETE for turn in turns):
             return notices.NOTHING_TO_CONTINUE
         waiting = (job.messages[0] for job in pending)
@@ -373,3 +375,11 @@ class Reception:
 def _is_followed(heard: Heard, standing: Standing) -> bool:
     """Whether what is not said to us is a follow-up in a thread that we take part in."""
     return not (heard.elsewhere or heard.external or standing.muted or standing.conversation_id is None)
+
+
+def _is_shared(exchange: str, turns: Sequence[Turn], pending: Sequence[Job]) -> bool:
+    """Whether everybody reads an answer that was private, or will in a moment."""
+    asked = (job.messages[0] for job in pending)
+    return any(turn.shared for turn in turns) or any(
+        (message.command, message.target, message.private) == (Command.SHOW, exchange, False) for message in asked
+    )
