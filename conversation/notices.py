@@ -13,17 +13,15 @@ NOTHING_SAID = "The model had nothing to say here."
 THINKING = "Thinking…"
 SHOWN_PLAINLY = "This could be shown as plain text only."
 
-HOW_TO_ASK = "Mention me with a question and I answer in a thread; in that thread I also answer without a mention."
+HOW_TO_ASK = "Mention me with a question; in the thread of the answer just write."
 WORDS_OF_THREADS = (
-    "Say there: `stop` ends an answer, `quiet` makes me speak only when mentioned (`back` undoes it), `forget` removes "
-    "the thread from my memory, `status` tells how busy I am."
+    "There `stop` ends an answer, `quiet` makes me wait for mentions (`back` undoes it), `forget` removes the thread "
+    "from my memory, `status` tells how busy I am."
 )
+WHAT_I_AM = "I am an AI model that runs here: I can be wrong, and I know English best."
 # Below the first answer that a person gets, under what is said of that answer and above the remarks about its files,
 # which may be many: platforms bound a notice's length.
-INTRODUCTION = (
-    "I am an AI model that runs here: I can be wrong, and I know English best. "
-    "How you rate an answer goes to the people who run me."
-)
+INTRODUCTION = f"{WHAT_I_AM} How you rate an answer goes to the people who run me."
 QUIET = "I speak here only when I am mentioned now. `back` undoes that."
 BACK = "I answer here without being mentioned again."
 FORGOTTEN = "This thread is no longer in my memory."

@@ -31,9 +31,8 @@ ASKED_CHARS = 300  # of the question, shown above the answer
 EXAMPLES = (Skill.CODE, Skill.EXPLAIN, Skill.FIX, Skill.TEST)  # what help offers to press
 
 HELP = (
-    f"`{CORRAL} <question>` asks me here, `{CODE} [language] <what>` asks for a snippet, `{CORRAL} private ...` for an "
-    f"answer that only you see; `{CORRAL} settings` and `{CORRAL} status` tell how I answer. "
-    f"In direct messages just write. {guide.help_text(lambda skill: f'{CORRAL} {skill}')}"
+    f"`{CORRAL} <question>` asks here, `{CORRAL} private ...` so that only you see the answer; `{CORRAL} settings` "
+    f"sets how I answer. {guide.help_text(lambda skill: f'{CORRAL} {skill}')}"
 )
 ONLY_IN_THREADS = "That works inside a thread: mention me there with `{word}`."
 ANSWER_COMES = "The answer comes in a moment, in a thread here."
