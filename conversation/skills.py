@@ -156,6 +156,9 @@ _CARDS = (
 SKILLS = {card.skill: card for card in _CARDS}
 _IN_WORDS = SkillCard(Skill.ASK, "Ask a coding question", "why is this list None?", "", needs_code=False)
 
+# Their answers begin with a code block.
+_CODE_FIRST = frozenset({Skill.CODE, Skill.FIX, Skill.TEST})
+
 # What ends a completion: behind a line like this models begin to talk about the code.
 _END_OF_BLOCK = "\n```"
 
@@ -200,8 +203,8 @@ def shape_of(skill: Skill, language: str, code: str) -> Shape:
         return CodeBlock.going_on(code, language)
     if code and skill is Skill.FILL:
         return FilledCode.of(split_hole(code), language)
-    if skill is Skill.CODE:
-        # The answer begins so whatever the model would rather say first.
+    if skill in _CODE_FIRST:
+        # The answer begins so whatever the model would rather say first: small ones talk when they are asked for code.
         return Snippet.of(language)
     return Shape()
 

@@ -36,6 +36,14 @@ def test_a_snippet_is_asked_for_in_its_language() -> None:
     assert shape_of(question.skill, question.language, question.code).opening == "```python\n"
 
 
+@pytest.mark.parametrize("skill", [Skill.FIX, Skill.TEST])
+def test_corrected_code_and_tests_come_first(skill: Skill) -> None:
+    """In a block of the code's language; small models would talk about it."""
+    question = ask_for(Wish(skill, files=(CodeFile("x = 1", "a.py", PYTHON),)))
+    assert shape_of(question.skill, question.language, question.code) == Snippet.of("python")
+    assert question.file_name == "a.py"
+
+
 @pytest.mark.parametrize("skill", [Skill.EXPLAIN, Skill.REVIEW, Skill.FIX, Skill.TEST])
 def test_code_goes_along_as_it_is(skill: Skill) -> None:
     """Tabs and what looks like a fence's end stay, in a block that they cannot end."""

@@ -49,14 +49,14 @@ def right(office: Office, skill: str, body: str, code: str = CODE) -> None:
     asked = prompt(office)
     if skill == "complete":
         assert asked == OPEN
-        assert body == f"```\n    def area(r{raw(office)}\n```"
+        assert body == f"````\n    def area(r{raw(office)}\n````"
     elif skill == "fill":
         assert asked == "<PRE> def f():\n     <SUF>\n    return x <MID>"
-        assert body.startswith(f"```\n{HOLED.replace('<FILL_ME>', raw(office))}\n```\n\nLine 2 is what I filled in:")
-        assert "```diff\n" in body
+        assert body.startswith(f"````\n{HOLED.replace('<FILL_ME>', raw(office))}\n````\n\nLine 2 is what I filled in:")
+        assert "\n````diff\n" in body
     elif skill == "code":
         assert "Write a code snippet in Python" in asked
-        assert asked.endswith("[/INST]```python\n")
+        assert asked.endswith("[/INST] ```python\n")
         assert body == office.expected_now()
     else:
         assert IN_WORDS[skill] in asked
@@ -202,7 +202,7 @@ async def test_a_skill_works_on_an_attached_file(office: Office, slack: SlackSer
         ts = await slack.dm("complete", files=[("a.py", OPEN)])
         await office.settled()
     assert prompt(office) == OPEN
-    assert office.answer(ts, dm_of(ALICE)).body == f"```python\n    def area(r{raw(office)}\n```"
+    assert office.answer(ts, dm_of(ALICE)).body == f"````python\n    def area(r{raw(office)}\n````"
 
 
 async def test_a_file_alone_in_a_thread_goes_with_its_conversation(office: Office, slack: SlackServer) -> None:
