@@ -215,11 +215,12 @@ async def edit(town: Town, asked: InboundMessage, wish: Wish) -> None:
             Wish(Skill.FILL, files=(CodeFile("def area(r):\n<FILL_ME>\n    return a\n"),)),
             "area(r):\n <SUF>\n    return a\n",
         ),
+        (Wish(Skill.FILL, files=(replace(HOLE, text=HOLE.text.rstrip()),)), "\n    return a <MID>"),
         (Wish(Skill.COMPLETE, files=(CodeFile("x = "),)), "x = "),
         (Wish(Skill.EXPLAIN, files=(CodeFile("x = 1"),)), "Explain what this code does"),
         (Wish(Skill.FILL, files=(replace(HOLE, language=Language("C", "c")),)), "def area(r):\n     <SUF>"),
     ],
-    ids=["code", "white space beside the hole", "skill", "skill in words", "language"],
+    ids=["code", "white space beside the hole", "the last line end", "skill", "skill in words", "language"],
 )
 async def test_an_edited_question_is_answered_as_it_is_now(town: Town, coder: Coder, wish: Wish, prompt: str) -> None:
     """Whatever of it was edited: its code, its skill or its language."""
