@@ -146,16 +146,13 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         message_id=message_id,
         author_id=user,
         author_name=names.get(user, user),
-        text=question.text,
+        text="",
         sent_at=now,
-        skill=question.skill,
-        language=question.language,
-        code=question.code,
         above=linked(mrkdwn),
         reply_to=reply_to | {"asked": asked[:ASKED_CHARS]},
         private=typed.private,
     )
-    return Heard(message, mentioned=True, external=person.external)
+    return Heard(question.into(message), mentioned=True, external=person.external)
 
 
 def _sentence(command: str, typed: _Typed) -> str:

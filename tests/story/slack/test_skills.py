@@ -8,6 +8,7 @@ import pytest
 
 from adapters.slack.forms import TITLE
 from adapters.slack.interactions import FORM_SHORTCUT
+from adapters.slack.replies import SlackReplies
 from tests.servers.slack import ALICE, BOB, ELSEWHERE, GENERAL, SlackServer, dm_of
 from tests.story.slack.conftest import AT_ONCE, QUESTION, Office, actions
 from tests.waiting import until
@@ -351,3 +352,16 @@ async def test_a_form_that_was_sent_in_twice_is_one_question(office: Office, sla
         await slack.submit(code=CODE)
         await office.settled()
     assert len(slack.bot_messages(GENERAL)) == 2
+
+
+async def test_long_code_comes_back_under_the_name_of_its_file(
+    office: Office, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the messages that show it."""
+    monkeypatch.setattr(SlackReplies, "message_limit", 500)
+    async with office.replica():
+        ts = await slack.mention("fill", files=[("shop.py", LONG + HOLED)])
+        await office.settled()
+        (name, *_) = [slack.home.files[file_id].name for one in office.thread(ts) for file_id in one.file_ids]
+    assert name.startswith("shop-")
+    assert name.endswith(".py")
