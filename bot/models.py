@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 # waits for the prompt meanwhile.
 
 
-async def load_tokenizer(source: str) -> FileTokenizer:
-    """MODEL_TOKENIZER's. Raises ModelError that names the variable."""
+async def load_tokenizer(source: str, variable: str = "MODEL_TOKENIZER") -> FileTokenizer:
+    """The one that a variable names. Raises ModelError that says which."""
     from inference.tokenizers import FileTokenizer
 
     try:
         return await FileTokenizer.load(source)
     except ValueError as exc:
-        raise ModelRefused(f"MODEL_TOKENIZER: {source}: {exc}") from exc
+        raise ModelRefused(f"{variable}: {source}: {exc}") from exc
 
 
 async def compare_with_reference(client: TgiClient, model_id: str) -> None:
@@ -195,7 +195,8 @@ class ConfiguredModel:
 
     async def _tokenizer(self) -> FileTokenizer | None:
         source = self._settings.model_tokenizer
-        return await load_tokenizer(source) if source else None
+        variable = "INFILL_MODEL_TOKENIZER" if self._infilling else "MODEL_TOKENIZER"
+        return await load_tokenizer(source, variable) if source else None
 
     @property
     def _server(self) -> str:

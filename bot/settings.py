@@ -112,6 +112,10 @@ class Settings(BaseSettings):
     infill_model_id: str | None = _setting(
         None, "its model's name; absent: what the server says", "codellama/CodeLlama-13b-hf"
     )
+    infill_model_token: SecretStr | None = _setting(None, "bearer token for that server; it gets no other", "hf_...")
+    infill_model_tokenizer: str | None = _setting(
+        None, "that model's tokenizer.json or hub id; absent: its server's /tokenize counts", "./tokenizer.json"
+    )
     max_new_tokens: int = _setting(1024, "the longest reply, in tokens", "1024", ge=16, le=32_768)
     max_input_chars: int = _setting(100_000, "longer messages are refused", "100000", ge=100, le=2_000_000)
     system_prompt: str = _setting(DEFAULT_SYSTEM_PROMPT, "what every thread begins with", "Answer in TypeScript.")
@@ -172,28 +176,35 @@ class Settings(BaseSettings):
             raise ValueError("it must be an address that begins with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("model_token", "slack_bot_token", "slack_app_token", "discord_token")
+    @field_validator("model_token", "infill_model_token", "slack_bot_token", "slack_app_token", "discord_token")
     @classmethod
     def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().isprintable():
             raise ValueError("it must be one line without control characters")
         return value
 
-    @field_validator("model_token", "infill_model_url")
+    @field_validator("model_token", "infill_model_token")
     @classmethod
-    def _is_the_only_key(cls, value: SecretStr | str | None, info: ValidationInfo) -> SecretStr | str | None:
+    def _is_the_only_key(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         """A request has one Authorization header: aiohttp refuses to send another beside an address's."""
-        is_url = info.field_name == "infill_model_url"
-        token, url = (info.data.get("model_token"), value) if is_url else (value, info.data.get("model_url"))
-        if token is not None and isinstance(url, str) and "@" in urlsplit(url).netloc:
-            name = (info.field_name or "").upper() if is_url else "MODEL_URL"
-            raise ValueError(f"a server takes one login: MODEL_TOKEN, or the name and password in {name}")
+        address = (info.field_name or "").replace("token", "url")
+        url = info.data.get(address)
+        if value is not None and isinstance(url, str) and "@" in urlsplit(url).netloc:
+            names = f"{(info.field_name or '').upper()}, or the name and password in {address.upper()}"
+            raise ValueError(f"a server takes one login: {names}")
         return value
 
     @field_validator("access_allow", "access_deny")
     @classmethod
     def _is_rules(cls, value: str, info: ValidationInfo) -> str:
         parse_access(value, is_deny=info.field_name == "access_deny")
+        return value
+
+    @field_validator("infill_model_id", "infill_model_token", "infill_model_tokenizer")
+    @classmethod
+    def _has_a_server(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("infill_model_url", "") is None:
+            raise ValueError("it is of no use without INFILL_MODEL_URL, the address of the second server")
         return value
 
     @field_validator("system_prompt")
@@ -227,8 +238,15 @@ class Settings(BaseSettings):
         if self.infill_model_url is None:
             return None
         api = ModelApi.COMPLETIONS if self.api is ModelApi.COMPLETIONS else ModelApi.TGI
-        second = {"model_api": api, "model_url": self.infill_model_url, "model_id": self.infill_model_id}
-        return self.model_copy(update={**second, "model_tokenizer": None, "context_tokens": None, "model_slots": None})
+        second = {
+            "model_api": api,
+            "model_url": self.infill_model_url,
+            "model_id": self.infill_model_id,
+            # Never the first one's: another server, perhaps of another house, must not learn it.
+            "model_token": self.infill_model_token,
+            "model_tokenizer": self.infill_model_tokenizer,
+        }
+        return self.model_copy(update={**second, "context_tokens": None, "model_slots": None})
 
     @classmethod
     def settings_customise_sources(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from pathlib import PurePath
 
 from conversation import notices
 from conversation.control import Control
@@ -94,6 +95,7 @@ class Delivery:
         self._writing: int | None = None  # the message that is being brought up to date
         self._plain: set[int] = set()  # messages that were refused too often
         self._before: tuple[Segment, str] | None = None  # what the answer goes on with, and its text
+        self.file_name = ""  # of the file whose code the answer is about
         self.barred: Unwritable | None = None  # why nothing can be shown here any more
         self.milestones = checkpoint.milestones  # stored with the next checkpoint
 
@@ -363,7 +365,8 @@ class Delivery:
         """Long code once more, as files that can be copied as a whole."""
         if not isinstance(self._sink, TakesFiles):
             return
-        blocks = long_blocks(self.new_text, self._sink.message_limit)[:MAX_FILES]
+        # Of the whole text: what goes on within a block begins with no fence.
+        blocks = long_blocks(self._draft.visible, self._sink.message_limit, self._origin)[:MAX_FILES]
         for index, (language, code) in enumerate(blocks):
             if index == len(self._files):
                 key = f"{self._job.id}:{_FILE}{index}"
@@ -372,10 +375,15 @@ class Delivery:
                 continue
             await self._before_write()
             if (known := await self._whether_sent(segment)) is None:
-                attachment = Attachment(f"code-{index + 1}", language, code)
+                attachment = Attachment(self._file_name(index), language, code)
                 known = await self._send(segment, self._sink.attach(self._job, segment, attachment))
             self._files[index] = replace(known, mode=_FILE, state=SegmentState.CLOSED)
             await self._checkpoint()
+
+    def _file_name(self, index: int) -> str:
+        """Without an ending: that is the block's language's. The first long block is the file that was asked about."""
+        stem = PurePath(self.file_name).stem
+        return (f"{stem}-{index + 1}" if index else stem) if stem else f"code-{index + 1}"
 
     async def _before_write(self) -> None:
         await self._checkpoint()

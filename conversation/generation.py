@@ -62,6 +62,13 @@ class Draft:
         if chunk.tokens and not chunk.token_ids:
             self.ids_known = False
 
+    def end_if_over(self) -> bool:
+        """Whether the answer is whole though the model goes on; what it said beyond is gone then."""
+        end = self.shape.end(self.text)
+        if end is not None:
+            self.text, self.ids_known = self.text[:end], False
+        return end is not None
+
     @property
     def ids(self) -> tuple[int, ...]:
         """The ids of `text`, or none when some are missing."""
@@ -111,6 +118,8 @@ async def generate(
                     async for chunk in chunks:
                         draft.add(chunk)
                         request.add(chunk)
+                        if draft.end_if_over():
+                            return Ending.COMPLETE
                         on_piece()
                         if chunk.finish is not None:
                             return Ending.LENGTH if chunk.finish is FinishReason.LENGTH else Ending.COMPLETE

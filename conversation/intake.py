@@ -52,5 +52,11 @@ class Intake:
         length = max(len(message.text), len(message.code))
         if length > self.max_input_chars:
             raise MessageTooLong(user_notice=notices.too_long(length, self.max_input_chars))
-        name, code, remarks = (storable(one) for one in (message.author_name, message.code, message.remarks))
-        return replace(message, text=storable(message.text), author_name=name, code=code, remarks=remarks)
+        return replace(
+            message,
+            text=storable(message.text),
+            author_name=storable(message.author_name),
+            code=storable(message.code),
+            file_name=storable(message.file_name),
+            remarks=storable(message.remarks),
+        )

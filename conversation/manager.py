@@ -175,8 +175,8 @@ class Manager:
         is_private = answering.claim.job.messages[0].private and ending is not Ending.FAILED
         if is_private and (refusal := await self._refusal_at_delivery(answering.claim.job)) is not None:
             ending, notice = Ending.FAILED, answering.refuse(refusal)
-        if await self._is_first(answering):
-            notice = "\n".join(filter(None, (notice, self._manners.introduction)))
+        introduction = self._manners.introduction if await self._is_first(answering) else ""
+        notice = "\n".join(filter(None, (notice, introduction, answering.remarks)))
         answering.keep_old_answer(ending)
         answering.draft.ended = True
         await delivery.close(ending, notice, answering.offers(ending))
@@ -246,19 +246,31 @@ class Manager:
         above = await read_above(job, thread, self._threads, history, delivery.save)
         question = place(job, above.thread)
         draft.shape = question.shape
-        if question.continued is not None and not draft.text:
-            draft.text, draft.ids_known = question.continued.said, False
-            delivery.begin_at(len(draft.visible))
+        delivery.file_name = question.file_name
+        if question.continued is not None:
+            self._go_on(question, question.continued, draft, delivery, job)
         elif question.is_empty:
             draft.text = ""  # the answer that was to go on has been forgotten meanwhile
-        if question.continued is not None and (last := self._last_message(job, question.continued)):
-            before = question.shape.shown(question.continued.said, ended=False)
-            delivery.follow(last, before, question.continued.last_start)
         if job.messages[0].command is Command.AGAIN:
             shown = question.old_answer.message_ids if question.old_answer is not None else ()
             # The offer that was pressed comes last: a longer answer takes its place, a shorter one takes it away.
             delivery.begin_in(tuple(dict.fromkeys((*shown, *job.messages[0].shown_in))))
         return _Answering(self, claim, question, draft, delivery, status, control, above.notice)
+
+    def _go_on(self, question: Question, before: Turn, draft: Draft, delivery: Delivery, job: Job) -> None:
+        """Let the draft begin with the older answer, and the new messages with what those of that one do not show."""
+        is_new = not draft.text
+        if is_new:
+            draft.text, draft.ids_known = before.said, False
+        if question.shape.grows_inside:
+            # What nobody can change is shown once more, as a whole.
+            if not job.messages[0].private:
+                delivery.begin_in(before.message_ids)
+            return
+        if is_new:
+            delivery.begin_at(len(draft.visible))
+        if last := self._last_message(job, before):
+            delivery.follow(last, question.shape.shown(before.said, ended=False), before.last_start)
 
     def _last_message(self, job: Job, answer: Turn) -> str:
         """The last message that shows an answer's text; "" where there is none."""
@@ -372,7 +384,7 @@ class Manager:
             fitted.question_texts,
             fitted.cut,
             fitted.earlier_dropped,
-            fitted.clipped_lines,
+            fitted.left_out,
             said_tokens,
         )
 
@@ -570,15 +582,22 @@ class _Answering:
             return self.claim.checkpoint.notice
         if self._asks_first:
             return notices.asked_long_ago(time.time() - self.claim.job.messages[-1].sent_at)
-        remarks = (message.remarks for message in self.claim.job.messages)
-        said = [notices.of_ending(ending), self.about_above, *remarks]
+        said = [notices.of_ending(ending)]
         if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
             said.append(notices.NOTHING_SAID)
+        if self._asked and self._asked.left_out:
+            said.append(notices.clipped(self._asked.left_out, self.question.skill))
         if self._asked and self._asked.earlier_dropped:
             said.append(notices.EARLIER_DROPPED)
-        if self._asked and self._asked.clipped_lines:
-            said.append(notices.clipped(self._asked.clipped_lines))
+        said.append(self.about_above)
         return "\n".join(sentence for sentence in said if sentence)
+
+    @property
+    def remarks(self) -> str:
+        """What else the person is told, below all that: there may be many, and platforms bound a notice's length."""
+        if self._asks_first or self.claim.checkpoint.ending is not None:
+            return ""  # of what was about to be shown it is a part
+        return "\n".join(message.remarks for message in self.claim.job.messages if message.remarks)
 
     def offers(self, ending: Ending) -> tuple[Offer, ...]:
         """What can be pressed below the answer."""
@@ -610,7 +629,9 @@ class _Answering:
         if not self.storable or self._is_kept:
             return ()
         if self.question.continued is not None:
-            shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
+            # One that grew inside stands in the old messages, without their files.
+            before = () if self._is_rewritten else self.question.continued.message_ids
+            shown = tuple(dict.fromkeys((*before, *self.delivery.message_ids)))
             text, code = self._answer
             answer = replace(self.question.continued, text=text, code=code, ending=ending, message_ids=shown)
             return (replace(answer, last_start=self.delivery.last_start),)
@@ -632,8 +653,14 @@ class _Answering:
                 ending=ending,
                 provenance=self._provenance,
             )
-            turns.append(replace(answer, id=old.id, seq=old.seq) if old is not None else answer)
+            if old is not None:
+                answer = replace(answer, id=old.id, seq=old.seq, shared=old.shared)
+            turns.append(answer)
         return tuple(turns)
+
+    @property
+    def _is_rewritten(self) -> bool:
+        return self.question.shape.grows_inside and not self.claim.job.messages[0].private
 
     @property
     def _answer(self) -> tuple[str, str]:

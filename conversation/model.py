@@ -196,10 +196,12 @@ class Turn:
     last_start: int = 0  # of an assistant's turn: the last message shows the visible text from this character on
     ending: Ending | None = None  # of an assistant's turn
     provenance: Provenance | None = None  # of an assistant's turn
+    shared: bool = False  # of an assistant's turn: it was private, and everybody reads it now
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
     skill: Skill = Skill.ASK  # of a person's turn
     language: str = ""  # the tag of its code block; "" when nobody said it
     code: str = ""  # what a skill works on as it is, and of its answer what the model said; `text` is for people
+    file_name: str = ""  # of a person's turn: the one file that its code came in
     seq: int = 0  # its place in the thread, starts at 1; given by the store
 
     @property
@@ -244,6 +246,7 @@ class InboundMessage:
     skill: Skill = Skill.ASK
     language: str = ""  # `Turn.language`
     code: str = ""  # `Turn.code`
+    file_name: str = ""  # `Turn.file_name`
     target: str = ""  # what a command is about: an exchange, or the id of a message
     shown_in: tuple[str, ...] = ()  # our messages whose place the answer may take
     remarks: str = ""  # what the person is told of it below the answer: which files were not read, say

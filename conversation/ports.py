@@ -167,8 +167,9 @@ class ThreadStore(Protocol):
     async def cite(self, sources: Sequence[ThreadId], at: ThreadId) -> None:
         """These messages of elsewhere (each named as `InboundMessage.key`) are read into the thread at `at`."""
 
-    async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
-        """A person's message says `text` since `edited_at`. False when no turn came from it."""
+    async def edit_turn(self, conversation_id: str, edit: InboundMessage) -> bool:
+        """A person's message, whose id is the edit's `target`, asks since `edited_at` what the edit asks, with its
+        skill and its code. False when no turn came from it."""
 
     async def purge_message(self, conversation_id: str, message_id: str) -> bool:
         """Remove the message's turn, and the answer when it was the last of its question. False when there is none."""

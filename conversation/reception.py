@@ -16,7 +16,7 @@ from conversation.access import Access, Person
 from conversation.errors import MessageTooLong, NotAllowed
 from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
-from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
+from conversation.model import Action, Command, Ending, InboundMessage, Job, Role, ThreadId, Turn
 from conversation.observing import UNOBSERVED, Event, EventResult, Observer
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from conversation.publishing import of_elsewhere
@@ -314,15 +314,16 @@ class Reception:
             message_id=press.id,
             author_id=press.person.id,
             author_name=press.person_name,
-            text=question.text,
+            text="",
             sent_at=press.at,
-            skill=question.skill,
-            language=question.language,
-            code=question.code,
             reply_to=press.reply_to,
             private=press.private,
         )
-        return "" if (await self._inbox.accept(press.person.sign(message))).is_new else notices.ALREADY_ASKED
+        return (
+            ""
+            if (await self._inbox.accept(press.person.sign(question.into(message)))).is_new
+            else notices.ALREADY_ASKED
+        )
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
@@ -330,6 +331,8 @@ class Reception:
         turns = [turn for turn in await self._transcript.turns(conversation_id) if turn.exchange == press.target]
         if not turns and press.target not in {job.id for job in pending}:
             return notices.NO_SUCH_ANSWER  # a sentence in its place would take away what people still read
+        if press.private and _is_shared(press.target, turns, pending):
+            return notices.SHARED
         if command is Command.CONTINUE and any(turn.ending is Ending.COMPLETE for turn in turns):
             return notices.NOTHING_TO_CONTINUE
         waiting = (job.messages[0] for job in pending)
@@ -406,3 +409,11 @@ class Reception:
 def _is_followed(heard: Heard, standing: Standing) -> bool:
     """Whether what is not said to us is a follow-up in a thread that we take part in."""
     return not (heard.elsewhere or standing.muted or standing.conversation_id is None)
+
+
+def _is_shared(exchange: str, turns: Sequence[Turn], pending: Sequence[Job]) -> bool:
+    """Whether everybody reads an answer that was private, or will in a moment."""
+    asked = (job.messages[0] for job in pending)
+    return any(turn.shared for turn in turns) or any(
+        (message.command, message.target, message.private) == (Command.SHOW, exchange, False) for message in asked
+    )

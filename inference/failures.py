@@ -77,7 +77,7 @@ def not_a_frame(payload: bytes | object) -> StreamCut:
 def denied(detail: str, quoted: str = "") -> ModelRefused:
     """The server wants another key."""
     return ModelRefused(
-        f"the model's server does not accept the key: set MODEL_TOKEN ({detail})",
+        f"the model's server does not accept the key: set MODEL_TOKEN, of a second model INFILL_MODEL_TOKEN ({detail})",
         quoted=quoted,
         user_notice=_NOT_ALLOWED,
     )

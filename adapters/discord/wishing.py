@@ -92,7 +92,7 @@ def heard(message: InboundMessage, files: Sequence[CodeFile], *, by_name: bool) 
 
 def asking(message: InboundMessage, question: Question) -> InboundMessage:
     """The message with this question."""
-    return replace(message, text=question.text, skill=question.skill, language=question.language, code=question.code)
+    return question.into(message)
 
 
 def _below(text: str, files: Sequence[CodeFile]) -> str:

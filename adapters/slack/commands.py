@@ -32,9 +32,8 @@ ASKED_CHARS = 300  # of the question, shown above the answer
 EXAMPLES = (Skill.CODE, Skill.EXPLAIN, Skill.FIX, Skill.TEST)  # what help offers to press
 
 HELP = (
-    f"`{CORRAL} <question>` asks me here, `{CODE} [language] <what>` asks for a snippet, `{CORRAL} private ...` for an "
-    f"answer that only you see; `{CORRAL} settings` and `{CORRAL} status` tell how I answer. "
-    f"In direct messages just write. {guide.help_text(lambda skill: f'{CORRAL} {skill}')}"
+    f"`{CORRAL} <question>` asks here, `{CORRAL} private ...` so that only you see the answer; `{CORRAL} settings` "
+    f"sets how I answer. {guide.help_text(lambda skill: f'{CORRAL} {skill}')}"
 )
 ONLY_IN_THREADS = "That works inside a thread: mention me there with `{word}`."
 ANSWER_COMES = "The answer comes in a moment, in a thread here."
@@ -158,16 +157,13 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         message_id=message_id,
         author_id=user,
         author_name=names.get(user, user),
-        text=question.text,
+        text="",
         sent_at=now,
-        skill=question.skill,
-        language=question.language,
-        code=question.code,
         above=linked(mrkdwn),
         reply_to=reply_to | {"asked": asked[:ASKED_CHARS]},
         private=typed.private,
     )
-    return Heard(person.sign(message), mentioned=True)
+    return Heard(person.sign(question.into(message)), mentioned=True)
 
 
 def _sentence(command: str, typed: _Typed) -> str:

@@ -191,16 +191,13 @@ def question(
         message_id=f"{origin.message_ts}/{base}" if is_below else base,
         author_id=given.user,
         author_name=names.get(given.user, given.user),
-        text=asked.text,
+        text="",
         sent_at=now,
-        skill=asked.skill,
-        language=asked.language,
-        code=asked.code,
         reply_to=reply if is_below else reply | {"asked": _as_typed(wish)[:_ASKED_CHARS]},
         private=given.private,
         remarks=read.remarks,
     )
-    return Heard(somebody(me, message.address, given.user, given.team).sign(message), mentioned=True)
+    return Heard(somebody(me, message.address, given.user, given.team).sign(asked.into(message)), mentioned=True)
 
 
 def origin_of_message(body: Json) -> Origin:

@@ -47,7 +47,7 @@ def understood(heard: Heard, read: Read, *, is_edit: bool = False) -> Heard:
             question = _in_words(message.text, read.files)
         if not question.text and read.remarks and not is_edit:
             return _told(heard, "", read)
-    asked = replace(message, text=question.text, skill=question.skill, language=question.language, code=question.code)
+    asked = question.into(message)
     if read.files:
         # A mention with a file says what it means.
         asked = replace(asked, above=tuple(entry for entry in message.above if entry != "channel"))

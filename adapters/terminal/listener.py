@@ -79,9 +79,8 @@ class TerminalThread:
         """Accept a message durably; gives its job's id, or None when it was the word stop. Raises Refused and
         StoreUnavailable."""
         question = asked if isinstance(asked, Question) else Question(asked, Skill.ASK)
-        message = inbound(self._address, uuid.uuid4().hex, question.text, time.time(), command)
-        message = replace(message, skill=question.skill, language=question.language, code=question.code)
-        accepted = await self._intake.receive(message)
+        message = inbound(self._address, uuid.uuid4().hex, "", time.time(), command)
+        accepted = await self._intake.receive(question.into(message))
         return None if isinstance(accepted, Stopped) else accepted.job_id
 
     async def watch(self, job_id: str) -> AsyncGenerator[View]:

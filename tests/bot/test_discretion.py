@@ -10,7 +10,7 @@ import pytest
 
 from bot.discretion import HIDDEN, Discretion
 from bot.logs import configure_logs
-from bot.settings import SettingsError, load_settings
+from bot.settings import load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -59,11 +59,3 @@ def test_a_traceback_hides_them_too(tmp_path: Path) -> None:
     assert "canary" not in text
     assert "Traceback" in text
     assert text.count(HIDDEN) == 2
-
-
-@pytest.mark.parametrize("name", ["model_url", "infill_model_url"])
-def test_a_model_server_has_one_login(name: str) -> None:
-    """With two every request would fail, in words about neither."""
-    with pytest.raises(SettingsError, match="one login") as error:
-        load_settings(**{name: "http://me:canary-password@models", "model_token": "canary-token"})
-    assert "canary" not in str(error.value)

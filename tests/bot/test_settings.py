@@ -87,13 +87,13 @@ def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
         load_settings()
 
 
-@pytest.mark.parametrize("variable", ["MODEL_URL", "INFILL_MODEL_URL"])
-def test_two_keys_for_one_server_are_refused(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+@pytest.mark.parametrize("prefix", ["", "INFILL_"])
+def test_two_keys_for_one_server_are_refused(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
     """A password in the address and MODEL_TOKEN cannot both be sent; the message holds neither."""
-    monkeypatch.setenv("MODEL_TOKEN", "canary-token")
-    monkeypatch.setenv(variable, "http://me:canary-password@gpu:8080")
+    monkeypatch.setenv(f"{prefix}MODEL_TOKEN", "canary-token")
+    monkeypatch.setenv(f"{prefix}MODEL_URL", "http://me:canary-password@gpu:8080")
     with pytest.raises(
-        SettingsError, match=rf"one login: MODEL_TOKEN, or the name and password in {variable}"
+        SettingsError, match=rf"one login: {prefix}MODEL_TOKEN, or the name and password in {prefix}MODEL_URL"
     ) as error:
         load_settings()
     assert "canary" not in str(error.value)
@@ -130,6 +130,38 @@ def test_quotas_are_read_at_the_start_with_every_mistake(monkeypatch: pytest.Mon
     person, tenant = str(error.value).splitlines()
     assert "'30 per hour' is no bound; in '5 questions/day' 'questions' is neither" in person
     assert tenant.startswith("QUOTA_TENANT: 'none' is no bound")
+
+
+SECOND = {"INFILL_MODEL_URL": "http://localhost:8081"}
+
+
+@pytest.mark.parametrize("name", ["INFILL_MODEL_ID", "INFILL_MODEL_TOKEN", "INFILL_MODEL_TOKENIZER"])
+def test_what_is_set_for_a_second_model_needs_its_address(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Without one it would be ignored in silence."""
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(SettingsError, match=f"{name}: it is of no use without INFILL_MODEL_URL"):
+        load_settings()
+    monkeypatch.setenv("INFILL_MODEL_URL", "localhost")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert [line.partition(":")[0] for line in str(error.value).splitlines()] == ["INFILL_MODEL_URL"]
+
+
+def test_the_second_server_gets_its_own_token_and_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never the first one's: it may be another house's."""
+    first = {"MODEL_URL": "http://localhost:8080", "MODEL_TOKEN": "one", "MODEL_TOKENIZER": "./one.json"}
+    for name, value in (first | SECOND).items():
+        monkeypatch.setenv(name, value)
+    second = load_settings().of_infilling()
+    assert second is not None
+    assert (second.model_url, second.model_token, second.model_tokenizer) == (SECOND["INFILL_MODEL_URL"], None, None)
+    monkeypatch.setenv("INFILL_MODEL_TOKEN", "two")
+    monkeypatch.setenv("INFILL_MODEL_TOKENIZER", "./two.json")
+    second = load_settings().of_infilling()
+    assert second is not None
+    assert second.model_token is not None
+    assert second.model_token.get_secret_value() == "two"
+    assert second.model_tokenizer == "./two.json"
 
 
 def test_the_example_file_is_true() -> None:

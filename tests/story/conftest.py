@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from redis.asyncio import Redis
@@ -193,13 +193,7 @@ class Town:
 
     async def wish(self, wish: Wish, *, thread: str = "t") -> Accepted:
         """Accept what a skill is asked."""
-        question = ask_for(wish)
-        message = replace(
-            self.message(question.text, thread=thread),
-            skill=question.skill,
-            language=question.language,
-            code=question.code,
-        )
+        message = ask_for(wish).into(self.message("", thread=thread))
         accepted = await Intake(self.inbox, 10_000).receive(message)
         assert isinstance(accepted, Accepted)
         return accepted

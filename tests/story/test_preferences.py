@@ -129,16 +129,15 @@ async def test_removing_a_question_begins_no_thread(town: Town, coder: Coder) ->
     assert "For Ada." in coder.prompts[-1]
 
 
-async def test_a_snippet_is_in_the_language_of_its_thread(town: Town, coder: Coder) -> None:
-    """Unless it is asked for in another."""
+async def test_a_snippet_begins_in_no_language_but_the_one_that_was_asked_for(town: Town, coder: Coder) -> None:
+    """A preference is told to the model and not forced on it: "a bash script" is in bash."""
     await town.preferences.put(ADA, Preferences(TYPESCRIPT))
     async with town.worker():
-        for wish in (Wish(Skill.CODE, "print one"), Wish(Skill.CODE, "print one", Language("Rust", "rust"))):
+        for wish in (Wish(Skill.CODE, "a bash script"), Wish(Skill.CODE, "print one", Language("Rust", "rust"))):
             accepted = await town.wish(wish, thread=str(wish))
             await town.settled(accepted.conversation_id)
-            await ask(town, "now with types", thread=str(wish))
-    assert [prompt.rpartition("[/INST]")[2] for prompt in coder.prompts[::2]] == ["```typescript\n", "```rust\n"]
-    assert "[/INST] ```typescript\n" in coder.prompts[1]
+    assert [prompt.rpartition("[/INST]")[2] for prompt in coder.prompts] == [" ```", " ```rust\n"]
+    assert all("Write code in TypeScript unless another language is asked for." in prompt for prompt in coder.prompts)
 
 
 async def test_infilling_keeps_its_own_temperature(town: Town, coder: Coder) -> None:

@@ -45,10 +45,6 @@ async def open_office(office: Office) -> AsyncIterator[Office]:
         yield office
 
 
-def snippet(office: Office) -> str:
-    return f"```python\n {office.expected_now()}\n```"
-
-
 class TestCommands:
     @pytest.mark.parametrize("skill", IN_WORDS)
     async def test_on_a_file(self, open_office: Office, discord: DiscordServer, skill: Skill) -> None:
@@ -69,8 +65,8 @@ class TestCommands:
         """In the language asked for, from the first word on."""
         await discord.command("code", {"what": "sort a list", "language": "Python"})
         await open_office.settled()
-        assert open_office.answer(open_office.answer(GENERAL).id).body == snippet(open_office)
-        assert open_office.model.requests[-1]["inputs"].endswith("\n\nsort a list [/INST]```python\n")
+        assert open_office.answer(open_office.answer(GENERAL).id).body == open_office.expected_now()
+        assert open_office.model.requests[-1]["inputs"].endswith("\n\nsort a list [/INST] ```python\n")
 
     async def test_completing_goes_on_with_what_was_pasted(self, open_office: Office, discord: DiscordServer) -> None:
         """From a form, byte for byte."""
@@ -333,7 +329,7 @@ class TestSettings:
         await discord.command("code", {"what": "sort a list"})
         await open_office.settled()
         assert "Write code in Go unless another language is asked for.\n\nBe brief." in open_office.last_prompt()
-        assert open_office.model.requests[-1]["inputs"].endswith("[/INST]```go\n")
+        assert open_office.model.requests[-1]["inputs"].endswith("[/INST] ```")
 
     async def test_status_tells_them(self, open_office: Office, discord: DiscordServer) -> None:
         """To who asks alone, in a thread of the channel, too."""
