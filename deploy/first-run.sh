@@ -16,7 +16,7 @@ put() { [ -e "secrets/$1" ] || { printf '%s' "$2" >"secrets/.$1.new" && chmod 64
 put redis_password "$(drawn)"
 put redis_url "redis://:$(cat secrets/redis_password)@redis:6379/0"
 put grafana_password "$(drawn)"
-for name in slack_bot_token slack_app_token slack_signing_secret discord_token model_token; do
+for name in slack_bot_token slack_app_token slack_signing_secret discord_token model_token infill_model_token; do
     put "$name" ""
 done
 [ -e corral.env ] || cp .env.example corral.env

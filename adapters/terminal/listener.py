@@ -14,11 +14,13 @@ from adapters.terminal.events import inbound
 from adapters.terminal.screen import STATUS_ID, Screen, ScreenMessage
 from conversation.errors import StoreUnavailable
 from conversation.intake import Intake, Stopped
-from conversation.model import Command, Ending, Job, Role, Skill, ThreadId, Turn
+from conversation.model import Command, Ending, InboundMessage, Job, Role, Skill, ThreadId, Turn
+from conversation.ports import Accepted
 from conversation.skills import Question
 
 # How often it is asked whether an answer that says nothing is still in the making.
 SETTLED_CHECK_SECONDS = 2.0
+SEND_PAUSES_SECONDS = (0.2, 0.5, 1.0)
 STORED_CHECK_SECONDS, STORED_WITHIN_SECONDS = 0.05, 20.0
 NEVER_SHOWN = "The end of this answer could not be shown here. Start chat again to see it."
 
@@ -80,8 +82,17 @@ class TerminalThread:
         StoreUnavailable."""
         question = asked if isinstance(asked, Question) else Question(asked, Skill.ASK)
         message = inbound(self._address, uuid.uuid4().hex, "", time.time(), command)
-        accepted = await self._intake.receive(question.into(message))
+        accepted = await self._stored(question.into(message))
         return None if isinstance(accepted, Stopped) else accepted.job_id
+
+    async def _stored(self, message: InboundMessage) -> Accepted | Stopped:
+        """Nobody sends this message again, as a platform would; and a machine that loads a model may be slow. Asked
+        twice, the store keeps it once."""
+        for seconds in SEND_PAUSES_SECONDS:
+            with suppress(StoreUnavailable):
+                return await self._intake.receive(message)
+            await asyncio.sleep(seconds)
+        return await self._intake.receive(message)
 
     async def watch(self, job_id: str) -> AsyncGenerator[View]:
         """The answer's states until it ends. Ends at once for an answer that ended already."""

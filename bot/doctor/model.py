@@ -101,7 +101,7 @@ def _unusable(name: str, error: CorralError, settings: Settings, names: Names) -
 
 
 def _by_words(name: str, told: str, settings: Settings) -> Finding | None:
-    if "set MODEL_TOKEN (" in told:
+    if "set MODEL_TOKEN, of" in told:
         status = re.search(r"HTTP (\d{3})", told)
         return refused_key(name, shown(settings.model_url or ""), int(status[1]) if status else 401)
     if re.search(r"HTTP (?:502|503|504)", told):

@@ -121,4 +121,5 @@ def _unreachable(name: str, error: BaseException, url: str, names: Names) -> Fin
 def refused_key(name: str, place: str, status: int) -> Finding:
     """For a server that does not take the key it is sent."""
     cause = "it wants the key that it was started with (TGI: --api-key), or a Hugging Face token"
-    return failed(name, f"{place} does not take MODEL_TOKEN (HTTP {status})", cause, "MODEL_TOKEN=<that key>")
+    token = "INFILL_MODEL_TOKEN" if name.startswith(INFILL.check) else "MODEL_TOKEN"
+    return failed(name, f"{place} does not take {token} (HTTP {status})", cause, f"{token}=<that key>")

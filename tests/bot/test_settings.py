@@ -97,7 +97,7 @@ def test_two_keys_for_one_server_are_refused(monkeypatch: pytest.MonkeyPatch, pr
     ) as error:
         load_settings()
     assert "canary" not in str(error.value)
-    monkeypatch.delenv("MODEL_TOKEN")
+    monkeypatch.delenv(f"{prefix}MODEL_TOKEN")
     assert load_settings().model_token is None
 
 
