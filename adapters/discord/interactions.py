@@ -19,8 +19,8 @@ from adapters.discord.formatting import to_discord
 from adapters.discord.payloads import milliseconds_of
 from adapters.discord.places import PRIVATE_THREAD
 from adapters.discord.reading import title
-from adapters.discord.wishing import asking
 from adapters.markdown.links import INVISIBLE
+from adapters.understanding import ASK_ABOUT_IT, asking
 from conversation.model import Action, InboundMessage, ThreadId
 from conversation.reception import Heard, Person, Press
 from conversation.skills import Question
@@ -30,7 +30,6 @@ TOKEN_SECONDS = 900
 ECHOED_CHARACTERS = 1500
 # With a name of 32 characters, escaped, it is no longer than a message may be.
 ECHO_ROOM = 1900
-ASK_ABOUT_IT = "Please answer this message."
 
 # What is Markdown within a line; discord.py's own escaping leaves the second of two links whole.
 _MARKS = re.compile(r"[\\*_~`|<\[\]]")
