@@ -61,3 +61,29 @@ def test_files_are_the_code() -> None:
     assert fixed.text.endswith("\n\nit crashes\n\na.py:\n```python\nx = 1\n```")
     asked = heard(said("why?"), file, by_name=True)
     assert (asked.skill, asked.text) == (Skill.ASK, "why?\n\na.py:\n```python\nx = 1\n```")
+
+
+def test_with_nothing_but_files_that_are_no_text_its_person_is_told() -> None:
+    """Nobody asks the model about what it cannot see; of an edited question nothing is told."""
+    told = heard(said("", above=("channel",)), by_name=True, remarks="a.png is a picture.")
+    assert (told.command, told.text, told.remarks, told.above) == (Command.TELL, "", "a.png is a picture.", ())
+    assert heard(said("", edited_at=1.0), by_name=True, remarks="x").command is Command.ASK
+    assert heard(said(""), by_name=False, remarks="x").command is Command.ASK
+
+
+def test_what_was_not_used_is_told_below_the_answer() -> None:
+    """Words beside code that is worked on alone, then files."""
+    asked = heard(
+        said("complete this and explain it to me\n```\nx = (\n```"), by_name=True, remarks="b.zip is a ZIP archive."
+    )
+    assert (asked.skill, asked.code) == (Skill.COMPLETE, "x = (")
+    assert asked.remarks.splitlines() == [
+        "I complete the code alone: what was said beside it is not used.",
+        "b.zip is a ZIP archive.",
+    ]
+
+
+def test_a_file_says_what_a_bare_mention_means() -> None:
+    """What stands above in the channel is not read then; a thread's beginning is."""
+    asked = heard(said("fix", above=("channel", "thread:1")), CodeFile("x = 1\n", "a.py"), by_name=True)
+    assert asked.above == ("thread:1",)
