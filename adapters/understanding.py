@@ -10,7 +10,7 @@ from adapters.fetching import Read
 from adapters.wishes import unused_words
 from conversation.errors import PromptError
 from conversation.model import Command, InboundMessage, Skill
-from conversation.skills import CodeFile, Question, Wish, ask_for
+from conversation.skills import CodeFile, Wish, ask_for
 
 # Said to us with a message's menu.
 ASK_ABOUT_IT = "Please answer this message."
@@ -34,12 +34,7 @@ def understood(message: InboundMessage, read: Read, *, by_name: bool, above: boo
     if read.files:
         # A mention with a file says what it means.
         message = replace(message, above=tuple(entry for entry in message.above if entry != "channel"))
-    return replace(asking(message, question), remarks=remarks_on(wish, read))
-
-
-def asking(message: InboundMessage, question: Question) -> InboundMessage:
-    """The message with this question."""
-    return replace(message, text=question.text, skill=question.skill, language=question.language, code=question.code)
+    return replace(question.into(message), remarks=remarks_on(wish, read))
 
 
 def remarks_on(wish: Wish, read: Read) -> str:

@@ -93,7 +93,13 @@ async def corral(model: str, settings: Mapping[str, str], stderr: int | None = N
             return False
 
     async with fresh_store() as store:
-        common = {"REDIS_URL": store, "MODEL_API": "tgi", "MODEL_URL": model, "HTTP_PORT": str(port)}
+        common = {
+            "REDIS_URL": store,
+            "MODEL_API": "tgi",
+            "MODEL_URL": model,
+            "HTTP_PORT": str(port),
+            "METRICS_PORT": "0",
+        }
         everything = {**common, "LOG_LEVEL": "ERROR", **settings}
         async with started(CORRAL, everything, is_ready, stderr) as program:
             yield program

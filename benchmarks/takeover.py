@@ -41,6 +41,7 @@ async def start_worker(store: str, model: str, directory: Path) -> asyncio.subpr
         "MODEL_URL": model,
         "DATA_DIR": str(directory),
         "HTTP_PORT": "0",
+        "METRICS_PORT": "0",
         "LEASE_SECONDS": str(LEASE_SECONDS),
         "LOG_LEVEL": "ERROR",
         "PYTHONPATH": str(REPOSITORY),

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from bot.discretion import Discretion
 from bot.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from bot.logs import configure_logs
 from bot.roles import Role
@@ -43,7 +44,8 @@ def _settings(*, logs_in_file: bool) -> Settings:
     try:
         settings = load_settings()
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        configure_logs(settings.log_level, settings.data_dir / "chat.log" if logs_in_file else None)
+        file = settings.data_dir / "chat.log" if logs_in_file else None
+        configure_logs(settings.log_level, file, Discretion.of(settings))
     except SettingsError as error:
         _fail(str(error), EXIT_USAGE)
     except OSError as error:
@@ -214,6 +216,16 @@ def _client_id_of_token() -> str:
     except SettingsError as error:
         _fail(str(error), EXIT_USAGE)
     return client_id_of(token.get_secret_value()) if token is not None else ""
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")] = False,
+) -> None:
+    """Look at all that is set: what works, what does not, why, and what to do. Exit code 1 when something failed."""
+    from bot.doctor.examine import doctor as look
+
+    _run(look(as_json=as_json))
 
 
 @app.command()

@@ -39,7 +39,9 @@ async def open_discord(
     async with AsyncExitStack() as stack:
         if elsewhere:
             stack.enter_context(pointed_at(elsewhere))
-        api = await stack.enter_async_context(DiscordApi(access.token, house.rates, on_refused=lambda _: on_refused()))
+        api = await stack.enter_async_context(
+            DiscordApi(access.token, house.rates, on_refused=lambda _: on_refused(), observer=house.observer)
+        )
         replies = DiscordReplies(api)
         stack.push_async_callback(replies.aclose)
         history = DiscordHistory(api)

@@ -39,6 +39,13 @@ async def serve_health(
 
     app = web.Application()
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), *routes])
+    async with serving(app, host, port) as found:
+        yield found
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve `app` for as long as the context lasts; gives the port. OSError when it is taken."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

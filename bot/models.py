@@ -34,14 +34,14 @@ log = logging.getLogger(__name__)
 # waits for the prompt meanwhile.
 
 
-async def load_tokenizer(source: str) -> FileTokenizer:
-    """MODEL_TOKENIZER's. Raises ModelError that names the variable."""
+async def load_tokenizer(source: str, variable: str = "MODEL_TOKENIZER") -> FileTokenizer:
+    """The one that a variable names. Raises ModelError that says which."""
     from inference.tokenizers import FileTokenizer
 
     try:
         return await FileTokenizer.load(source)
     except ValueError as exc:
-        raise ModelRefused(f"MODEL_TOKENIZER: {source}: {exc}") from exc
+        raise ModelRefused(f"{variable}: {source}: {exc}") from exc
 
 
 async def compare_with_reference(client: TgiClient, model_id: str) -> None:
@@ -70,6 +70,7 @@ class ConfiguredModel:
         self._settings, self._infilling = settings, infilling
         self._opening: asyncio.Task[LanguageModel] | None = None
         self._resources = AsyncExitStack()
+        self._is_there: Callable[[], Awaitable[object]] | None = None  # asks its server; raises ModelError
 
     def begin(self) -> None:
         """Begin to load, or to ask the server who it is; failures are kept for whoever waits."""
@@ -83,6 +84,13 @@ class ConfiguredModel:
         if opening.cancelled():
             raise ModelUnavailable("the program is ending")
         return opening.result()
+
+    async def check(self) -> None:
+        """For the health page: raises ModelError, or what else `ready` does, when the model would not answer now. A
+        server that was there once may be away by now, so it is asked."""
+        await self.ready()
+        if self._is_there is not None:
+            await self._is_there()
 
     async def close(self) -> None:
         """Stop loading, end the embedded model, close connections."""
@@ -129,6 +137,7 @@ class ConfiguredModel:
         sizes = {"context_tokens": settings.context_tokens, "slots": settings.model_slots}
         model = await EmbeddedModel.open(settings.model_id, **{name: size for name, size in sizes.items() if size})
         self._resources.push_async_callback(model.close)
+        self._is_there = model.start
         form = PromptFormat(model.template, model, form="ids", server_adds_bos=False)
         return LanguageModel(model.card, model, form, f"embedded-{uuid.uuid4().hex}")  # no other process asks it
 
@@ -139,6 +148,7 @@ class ConfiguredModel:
         client = TgiClient(self._url, token=self._token)
         generator = TgiGenerator(client)
         self._resources.push_async_callback(generator.aclose)
+        self._is_there = client.info
         card = self._named(await generator.card())
         tokenizer: Tokenizer | None = await self._tokenizer()
         exact = tokenizer is not None
@@ -158,6 +168,7 @@ class ConfiguredModel:
         server = ModelServer(self._url, token=self._token)
         generator = CompletionsGenerator(server, model=self._settings.model_id)
         self._resources.push_async_callback(generator.aclose)
+        self._is_there = generator.ask_again
         card = self._named(await generator.card(self._settings.context_tokens))
         tokenizer: Tokenizer | None = await self._tokenizer()
         template: ChatTemplate | None = None
@@ -184,7 +195,8 @@ class ConfiguredModel:
 
     async def _tokenizer(self) -> FileTokenizer | None:
         source = self._settings.model_tokenizer
-        return await load_tokenizer(source) if source else None
+        variable = "INFILL_MODEL_TOKENIZER" if self._infilling else "MODEL_TOKENIZER"
+        return await load_tokenizer(source, variable) if source else None
 
     @property
     def _server(self) -> str:

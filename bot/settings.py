@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,9 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from conversation.access_rules import parse as parse_access
+from conversation.quotas import Quota, parse, quotas
 
 DEFAULT_SYSTEM_PROMPT = (
     "You are a coding assistant in a team's chat. Answer briefly and precisely. Put code in fenced blocks that name "
@@ -108,6 +112,10 @@ class Settings(BaseSettings):
     infill_model_id: str | None = _setting(
         None, "its model's name; absent: what the server says", "codellama/CodeLlama-13b-hf"
     )
+    infill_model_token: SecretStr | None = _setting(None, "bearer token for that server; it gets no other", "hf_...")
+    infill_model_tokenizer: str | None = _setting(
+        None, "that model's tokenizer.json or hub id; absent: its server's /tokenize counts", "./tokenizer.json"
+    )
     max_new_tokens: int = _setting(1024, "the longest reply, in tokens", "1024", ge=16, le=32_768)
     max_input_chars: int = _setting(100_000, "longer messages are refused", "100000", ge=100, le=2_000_000)
     system_prompt: str = _setting(DEFAULT_SYSTEM_PROMPT, "what every thread begins with", "Answer in TypeScript.")
@@ -168,11 +176,35 @@ class Settings(BaseSettings):
             raise ValueError("it must be an address that begins with redis://, rediss:// or unix://")
         return value
 
-    @field_validator("model_token", "slack_bot_token", "slack_app_token", "discord_token")
+    @field_validator("model_token", "infill_model_token", "slack_bot_token", "slack_app_token", "discord_token")
     @classmethod
     def _is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().isprintable():
             raise ValueError("it must be one line without control characters")
+        return value
+
+    @field_validator("model_token", "infill_model_token")
+    @classmethod
+    def _is_the_only_key(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """A request has one Authorization header: aiohttp refuses to send another beside an address's."""
+        address = (info.field_name or "").replace("token", "url")
+        url = info.data.get(address)
+        if value is not None and isinstance(url, str) and "@" in urlsplit(url).netloc:
+            names = f"{(info.field_name or '').upper()}, or the name and password in {address.upper()}"
+            raise ValueError(f"a server takes one login: {names}")
+        return value
+
+    @field_validator("access_allow", "access_deny")
+    @classmethod
+    def _is_rules(cls, value: str, info: ValidationInfo) -> str:
+        parse_access(value, is_deny=info.field_name == "access_deny")
+        return value
+
+    @field_validator("infill_model_id", "infill_model_token", "infill_model_tokenizer")
+    @classmethod
+    def _has_a_server(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("infill_model_url", "") is None:
+            raise ValueError("it is of no use without INFILL_MODEL_URL, the address of the second server")
         return value
 
     @field_validator("system_prompt")
@@ -183,6 +215,17 @@ class Settings(BaseSettings):
         except UnicodeEncodeError:
             raise ValueError("it must be UTF-8 text") from None
         return value
+
+    @field_validator("quota_person", "quota_channel", "quota_tenant")
+    @classmethod
+    def _is_quota(cls, value: str) -> str:
+        parse(value)
+        return value
+
+    @property
+    def bounds(self) -> tuple[Quota, ...]:
+        """QUOTA_PERSON, QUOTA_CHANNEL and QUOTA_TENANT, read."""
+        return quotas(self.quota_person, self.quota_channel, self.quota_tenant)
 
     @property
     def api(self) -> ModelApi:
@@ -195,8 +238,15 @@ class Settings(BaseSettings):
         if self.infill_model_url is None:
             return None
         api = ModelApi.COMPLETIONS if self.api is ModelApi.COMPLETIONS else ModelApi.TGI
-        second = {"model_api": api, "model_url": self.infill_model_url, "model_id": self.infill_model_id}
-        return self.model_copy(update={**second, "model_tokenizer": None, "context_tokens": None, "model_slots": None})
+        second = {
+            "model_api": api,
+            "model_url": self.infill_model_url,
+            "model_id": self.infill_model_id,
+            # Never the first one's: another server, perhaps of another house, must not learn it.
+            "model_token": self.infill_model_token,
+            "model_tokenizer": self.infill_model_tokenizer,
+        }
+        return self.model_copy(update={**second, "context_tokens": None, "model_slots": None})
 
     @classmethod
     def settings_customise_sources(
@@ -236,8 +286,15 @@ class _DotEnvWithoutFiles(DotEnvSettingsSource):
         self.env_vars = env
 
 
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """In the place of a secret whose file cannot be read. No field takes it, so it is told with all other mistakes."""
+
+    told: str
+
+
 class _SecretFiles(PydanticBaseSettingsSource):
-    """`SLACK_BOT_TOKEN_FILE=/run/secrets/slack` gives SLACK_BOT_TOKEN what stands in that file."""
+    """`SLACK_BOT_TOKEN_FILE=/run/secrets/slack` gives SLACK_BOT_TOKEN what stands in that file, if anything does."""
 
     def __init__(self, settings_cls: type[BaseSettings], from_dotenv: Mapping[str, str | None]) -> None:
         super().__init__(settings_cls)
@@ -249,13 +306,15 @@ class _SecretFiles(PydanticBaseSettingsSource):
         if not path or field_name.upper() not in secret_names():
             return None, field_name, False
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+            # An empty file is no secret: docker-compose.yml mounts one for each that may be set.
+            return Path(path).read_text(encoding="utf-8").strip() or None, field_name, False
         except (OSError, UnicodeDecodeError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else "it is no UTF-8 text"
-            raise SettingsError(
+            told = (
                 f"{variable}: cannot read {path}: {why}. Put the secret there, readable for this user, or "
                 f"set {field_name.upper()}."
-            ) from exc
+            )
+            return _Unreadable(told), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         values = {name: self.get_field_value(info, name)[0] for name, info in self.settings_cls.model_fields.items()}
@@ -267,21 +326,79 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as exc:
-        raise SettingsError("\n".join(_explain(exc.errors()))) from None  # the cause would repeat the values
-    except UnicodeDecodeError:
-        raise SettingsError(".env: it is no UTF-8 text; save it as UTF-8") from None
+        told = "\n".join(mistake.told for mistake in _explain(exc.errors()))
+        raise SettingsError(told) from None  # the cause would repeat the values
+    except _NO_ENV_FILE as exc:
+        raise SettingsError(_no_env_file(exc)) from None
 
 
-def _explain(errors: Iterable[Any]) -> Iterable[str]:
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with one setting. `field` is its name in Settings; "" for what is no setting."""
+
+    field: str
+    told: str
+
+
+def load_what_is_right() -> tuple[Settings, tuple[Mistake, ...]]:
+    """The settings without those that are wrong, which are as if nobody had set them; and all the mistakes."""
+    mistakes: tuple[Mistake, ...] = ()
+    try:
+        return Settings(), ()
+    except ValidationError as exc:
+        return _Forgiving(), tuple(_explain(exc.errors()))
+    except _NO_ENV_FILE as exc:
+        mistakes = (Mistake("", _no_env_file(exc)),)
+    try:
+        return _WithoutEnvFile(), mistakes
+    except ValidationError as exc:
+        return _ForgivingWithoutEnvFile(), (*mistakes, *_explain(exc.errors()))
+
+
+class _WithoutEnvFile(Settings):
+    model_config = SettingsConfigDict(env_file=None)
+
+
+class _Forgiving(Settings):
+    """Takes what is wrong for not set."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _or_as_if_not_set(cls, value: object, handler: Callable[[object], object], info: ValidationInfo) -> object:
+        try:
+            return handler(value)
+        except (ValidationError, ValueError):
+            return cls.model_fields[info.field_name or ""].default
+
+
+class _ForgivingWithoutEnvFile(_Forgiving):
+    model_config = SettingsConfigDict(env_file=None)
+
+
+_NO_ENV_FILE = (UnicodeDecodeError, OSError)
+
+
+def _no_env_file(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f".env: cannot read it: {error.strerror}; make it readable for this user"
+    return ".env: it is no UTF-8 text; save it as UTF-8"
+
+
+def _explain(errors: Iterable[Any]) -> Iterable[Mistake]:
     for error in errors:
         name = str(error["loc"][0])
         if error["type"] == "extra_forbidden":
-            yield f"{name.upper()}: there is no such setting; take it out of .env ({_nearest(name)})"
+            yield Mistake("", f"{name.upper()}: there is no such setting; take it out of .env ({_nearest(name)})")
+            continue
+        if isinstance(error["input"], _Unreadable):
+            yield Mistake(name, error["input"].told)
             continue
         info = Settings.model_fields[name]
         example = (info.examples or [""])[0]
         reason = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
-        yield f"{name.upper()}: {reason[0].lower()}{reason[1:]} ({info.description}; example: {example})"
+        yield Mistake(name, f"{name.upper()}: {reason[0].lower()}{reason[1:]} ({info.description}; example: {example})")
 
 
 def _nearest(name: str) -> str:

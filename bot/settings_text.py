@@ -12,6 +12,7 @@ _HEAD = """\
 # Corral's settings. Copy this file to .env and take the # away from what you set; the environment comes first.
 # Written by: python -m bot settings > .env.example
 # Secrets (marked) may also stand in files: NAME_FILE=/run/secrets/name instead of NAME.
+# An empty file counts as not set.
 """
 
 

@@ -64,10 +64,12 @@ async def open_slack(
     """Slack for as long as the context lasts. `on_refused` is called when Slack takes our tokens no more."""
     access = slack_access(settings)
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(SlackApi(access.bot_token, house.rates, base_url=access.api_url))
+        api = await stack.enter_async_context(
+            SlackApi(access.bot_token, house.rates, base_url=access.api_url, observer=house.observer)
+        )
         people = People(api)
         stack.push_async_callback(people.aclose)
-        replies = SlackReplies(api)
+        replies = SlackReplies(api, people)
         history = SlackHistory(api, people, Attachments(api))
         if role is Role.WORKER:
             yield Platform("slack", replies, history)

@@ -14,13 +14,18 @@ from adapters.languages import language_named
 from bot.models import ConfiguredModel
 from bot.settings import Settings
 from conversation import notices
+from conversation.access import Rules
+from conversation.access_gate import AccessGate
+from conversation.access_rules import rules_of
 from conversation.errors import StoreUnavailable
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.manager import Manager, Manners
-from conversation.ports import Gate, History, ReplySink, Sampling
+from conversation.observing import UNOBSERVED, Observer
+from conversation.ports import Gate, History, KnowsPeople, ReplySink, Sampling
 from conversation.preference_desk import PreferenceDesk
-from conversation.reception import InsidersOnly, Reception
+from conversation.pseudonyms import use_key
+from conversation.reception import Reception
 from conversation.report import Reporter
 from conversation.worker import Worker, Workers
 from storage.client import open_redis
@@ -31,6 +36,8 @@ from storage.jobs import RedisJobs
 from storage.keys import DAY_SECONDS, Keys
 from storage.lanes import errands, questions
 from storage.preferences import RedisPreferences
+from storage.pseudonyms import shared_key
+from storage.quotas import RedisQuotas
 from storage.rates import RedisRates
 from storage.schema import check_schema
 from storage.screen import RedisScreen
@@ -61,12 +68,14 @@ class House:
     screen: RedisScreen
     model: ConfiguredModel
     infiller: ConfiguredModel | None  # a second model, for `fill`
+    access: Rules
     gates: tuple[Gate, ...]
     keys: Keys
+    observer: Observer
 
 
 @asynccontextmanager
-async def open_house(settings: Settings) -> AsyncIterator[House]:
+async def open_house(settings: Settings, observer: Observer = UNOBSERVED) -> AsyncIterator[House]:
     """Join the store; it and whatever was loaded are left in order at the end. The model is opened by who needs it
     first, or by `model.begin()`. Raises StoreUnavailable and SchemaTooNew."""
     keys = Keys(prefix=settings.redis_prefix, content_seconds=settings.content_days * DAY_SECONDS)
@@ -76,27 +85,34 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         infiller = ConfiguredModel(second, infilling=True) if second is not None else None
         try:
             await check_schema(redis, keys)
+            use_key(await shared_key(redis, keys))
             inbox, threads = RedisInbox(redis, fast, keys), RedisThreads(redis, keys)
-            intake, access = Intake(inbox, settings.max_input_chars), InsidersOnly()
+            intake, access = (
+                Intake(inbox, settings.max_input_chars),
+                rules_of(settings.access_allow, settings.access_deny),
+            )
             preferences = RedisPreferences(redis, keys)
             slots = RedisSlots(redis, keys, lease_seconds=settings.lease_seconds)
+            gates: tuple[Gate, ...] = (RedisQuotas(redis, keys, settings.bounds),) if settings.bounds else ()
             yield House(
                 settings=settings,
                 redis=redis,
                 intake=intake,
-                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), access),
+                reception=Reception(inbox, intake, threads, RedisFeedback(redis, keys, threads), access, observer),
                 rates=RedisRates(redis, keys),
                 inbox=inbox,
                 threads=threads,
                 preferences=preferences,
                 preference_desk=PreferenceDesk(preferences, access, language_named, settings.max_new_tokens),
-                reporter=Reporter(model, slots, preferences, settings.max_new_tokens),
+                reporter=Reporter(model, slots, preferences, settings.max_new_tokens, gates),
                 slots=slots,
                 screen=RedisScreen(redis, keys),
                 model=model,
                 infiller=infiller,
-                gates=(),
+                gates=gates,
+                access=access,
                 keys=keys,
+                observer=observer,
             )
         finally:
             await model.close()
@@ -151,15 +167,31 @@ def build_worker(
         introduction="" if frank else notices.INTRODUCTION,
     )
 
+    people = {name: sink for name, sink in sinks.items() if isinstance(sink, KnowsPeople)}
+    gates = (AccessGate(house.access, people), *house.gates)
+
     def worker(lanes: Sequence[str], concurrency: int) -> Worker:
         queue = RedisJobs(house.redis, house.keys, lanes=lanes, lease_seconds=settings.lease_seconds)
         threads, model, slots, preferences = house.threads, house.model, house.slots, house.preferences
         return Worker(
             queue,
-            Manager(threads, queue, model, sinks, manners, slots, preferences, histories, house.infiller, house.gates),
+            Manager(
+                threads,
+                queue,
+                model,
+                sinks,
+                manners,
+                slots,
+                preferences,
+                histories,
+                house.infiller,
+                gates,
+                house.observer,
+            ),
             concurrency=concurrency,
             max_attempts=queue.max_attempts,
             drain_seconds=drain_seconds,
+            observer=house.observer,
         )
 
     # Beside the questions, however many of these wait for the model.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from conversation.clipping import Clipped, clip
+from conversation.clipping import Clipped, LeftOut, clip
 from conversation.cut import Cost, Cut, Window, low_water, plan_cut
 from conversation.errors import PromptTooLong
 from conversation.exchanges import Exchange, merge_turns
@@ -21,6 +21,7 @@ __all__ = [
     "Cut",
     "Exchange",
     "Fitted",
+    "LeftOut",
     "Window",
     "clip",
     "count_key",
@@ -43,7 +44,7 @@ class Fitted:
     cut: int  # to be stored with the thread
     dropped_turns: int  # of the thread, not seen by the model
     earlier_dropped: bool  # the cut moved now: the person is to be told
-    clipped_lines: int  # of the question, left out wholly or in part
+    left_out: LeftOut  # of the question
     question_texts: tuple[str, ...]  # what to store for each question turn, so that later prompts begin the same
     new_counts: dict[str, int] = field(default_factory=dict)  # by `count_key`
 
@@ -96,7 +97,7 @@ async def fit_dialog(messages: Sequence[Message], format: PromptFormat, budget_t
     system, dialog = check_dialog(messages)
     prompt = await format.build(messages)
     if prompt.tokens <= budget_tokens:
-        return Fitted(tuple(messages), prompt, 0, 0, earlier_dropped=False, clipped_lines=0, question_texts=())
+        return Fitted(tuple(messages), prompt, 0, 0, earlier_dropped=False, left_out=LeftOut(), question_texts=())
     turns = [
         Turn(id=str(index), exchange=str(index // 2), role=message.role, text=message.content, at=0.0, seq=index + 1)
         for index, message in enumerate(dialog)
@@ -142,7 +143,7 @@ class _Fitter:
         if base + MIN_QUESTION_TOKENS > allowance:
             raise PromptTooLong(f"beside the system prompt, {base} tokens, nothing fits {budget} tokens")
         closed, pending = self._visible()
-        questions, clipped_lines = await self._clipped(pending, allowance - base)
+        questions, left_out = await self._clipped(pending, allowance - base)
         costs = [await self._cost(exchange) for exchange in closed]
         named = Exchange((*pending, *questions)).parts
         for turn, part in zip(pending, named, strict=False):
@@ -161,7 +162,7 @@ class _Fitter:
             cut=cut.cut_seq,
             dropped_turns=sum(len(exchange.turns) for exchange in merge_turns(self._thread)) - seen,
             earlier_dropped=cut.moved,
-            clipped_lines=clipped_lines,
+            left_out=left_out,
             question_texts=tuple(turn.text for turn in questions),
             new_counts=self._meter.new,
         )
@@ -180,8 +181,8 @@ class _Fitter:
         tokens += await self._meter(Role.ASSISTANT, exchange.assistant or "")
         return Cost(exchange.seq, exchange.last_seq, tokens)
 
-    async def _clipped(self, pending: Sequence[Turn], room: int) -> tuple[tuple[Turn, ...], int]:
-        """The question's turns within `room` tokens, and how many of their lines are left out."""
+    async def _clipped(self, pending: Sequence[Turn], room: int) -> tuple[tuple[Turn, ...], LeftOut]:
+        """The question's turns within `room` tokens, and what of them is left out."""
         questions = self._questions
 
         def parts(turns: Sequence[Turn]) -> tuple[str, ...]:
@@ -189,9 +190,9 @@ class _Fitter:
 
         tokens = [await self._meter(Role.USER, part) for part in parts(questions)]
         if sum(tokens) <= room:
-            return questions, 0
+            return questions, LeftOut()
         share = _fair_share(tokens, max(low_water(room, self._window), min(room, 8 * MIN_QUESTION_TOKENS)))
-        fitting, lines = list(questions), 0
+        fitting, left_out = list(questions), LeftOut()
         for index, turn in enumerate(questions):
             if tokens[index] > share:
 
@@ -201,8 +202,8 @@ class _Fitter:
 
                 clipped = await clip(turn.text.strip(), share, count)
                 fitting[index] = replace(turn, text=clipped.text)
-                lines += clipped.omitted_lines
-        return tuple(fitting), lines
+                left_out += clipped.left_out
+        return tuple(fitting), left_out
 
 
 def _fair_share(tokens: Sequence[int], room: int) -> int:

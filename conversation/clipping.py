@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_COUNTS = 8  # counting may ask a server, and costs as much as the text is long
 
@@ -12,11 +12,38 @@ _LINE_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How much of a text is missing."""
+
+    characters: int = 0
+    lines: int = 0  # 0 where a part of a line is missing: lines would say nothing of that
+
+    @classmethod
+    def of(cls, omitted: str, *, whole_lines: bool) -> LeftOut:
+        """The amount of `omitted`."""
+        lines = omitted.count("\n") + (not omitted.endswith("\n"))
+        return cls(len(omitted), lines if omitted and whole_lines else 0)
+
+    def __bool__(self) -> bool:
+        return self.characters > 0
+
+    def __add__(self, other: LeftOut) -> LeftOut:
+        if not (self and other):
+            return self or other
+        lines = self.lines + other.lines if self.lines and other.lines else 0
+        return LeftOut(self.characters + other.characters, lines)
+
+    def __str__(self) -> str:
+        count, what = (self.lines, "line") if self.lines else (self.characters, "character")
+        return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Clipped:
-    """A text and how many of its lines are missing from it, wholly or in part."""
+    """A text, and what is missing from it."""
 
     text: str
-    omitted_lines: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 async def clip(text: str, keep_tokens: int, count: Callable[[str], Awaitable[int]]) -> Clipped:
@@ -61,8 +88,7 @@ def _kept(text: str, characters: int) -> Clipped:
         tail = tail[line_start:]
     omitted = text[len(head) : len(text) - len(tail)]
     whole_lines = (not head or head.endswith("\n")) and (not tail or omitted.endswith("\n"))
-    lines = omitted.count("\n") + (not omitted.endswith("\n"))
-    what = f"{lines:,} line{'s' * (lines != 1)}" if whole_lines else f"{len(omitted):,} characters"
+    left_out = LeftOut.of(omitted, whole_lines=whole_lines)
     before = "" if not head or head.endswith("\n") else "\n"
     after = "\n" if tail else ""
-    return Clipped(f"{head}{before}[... {what} left out ...]{after}{tail}", lines)
+    return Clipped(f"{head}{before}[... {left_out} left out ...]{after}{tail}", left_out)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conversation.asking import Asking, Continuation, Dialog, Infilling
+from conversation.clipping import LeftOut
 from conversation.errors import PromptTooLong
 from conversation.model import Message, Role, Skill, Turn
 from conversation.ports import Prompt
@@ -27,12 +28,14 @@ class Asked:
     texts: tuple[str, ...]  # what to store for each question turn
     cut: int = 0  # to be stored with the thread
     earlier_dropped: bool = False  # of the thread, now: the person is to be told
-    clipped_lines: int = 0  # of the question
+    left_out: LeftOut = field(default_factory=LeftOut)  # of the question
+    said_tokens: int = 0  # of an answer that is gone on with: they stand behind `prompt`
 
 
 async def ask_code(turn: Turn, format: PromptFormat, budget_tokens: int, *, in_words: bool = False) -> Asked:  # noqa: A002
-    """The turn's code as its skill asks for it, cut at whole lines to at most `budget_tokens`. A model that was not
-    trained for it is asked `in_words`. Raises PromptTooLong when no line fits, and ModelError."""
+    """The turn's code as its skill asks for it, cut to at most `budget_tokens` at its far end: at a line's end, or
+    within a line that is longer than what fits. A model that was not trained for it is asked `in_words`, about all of
+    the code. Raises PromptTooLong when it does not fit even so, and ModelError."""
     if in_words:
         opening = shape_of(Skill.CODE, turn.language, "").opening
         lead = opening if turn.language else f"{opening}\n"
@@ -42,7 +45,7 @@ async def ask_code(turn: Turn, format: PromptFormat, budget_tokens: int, *, in_w
     keep = len(turn.code)
     for _ in range(MAX_TRIES):
         asking, left_out = asks(turn.code, keep, format)
-        asked = Asked(asking, await asking.prompt(), (turn.text,), clipped_lines=left_out)
+        asked = Asked(asking, await asking.prompt(), (turn.text,), left_out=left_out)
         if asked.prompt.tokens <= budget_tokens:
             return asked
         keep = int(keep * budget_tokens / asked.prompt.tokens * 0.95)
@@ -55,23 +58,32 @@ async def _checked(asked: Asked, budget_tokens: int) -> Asked:
     return asked
 
 
-Asks = Callable[[str, int, PromptFormat], tuple[Asking, int]]
+Asks = Callable[[str, int, PromptFormat], tuple[Asking, LeftOut]]
 
 
-def _completion(code: str, keep: int, format: PromptFormat) -> tuple[Asking, int]:  # noqa: A002
-    """The end of the code, about `keep` characters of it, and how many lines before that are left out."""
+def _completion(code: str, keep: int, format: PromptFormat) -> tuple[Asking, LeftOut]:  # noqa: A002
+    """The end of the code, about `keep` characters of it, and what before that is left out."""
     tail = _tail(code, keep)
-    return Continuation(format, tail, until=("\n```",)), code.count("\n") - tail.count("\n")
+    return Continuation(format, tail, until=("\n```",)), _before(code, tail)
 
 
-def _infilling(code: str, keep: int, format: PromptFormat) -> tuple[Asking, int]:  # noqa: A002
-    """What stands next to the hole, and how many lines farther away are left out."""
+def _infilling(code: str, keep: int, format: PromptFormat) -> tuple[Asking, LeftOut]:  # noqa: A002
+    """What stands next to the hole, and what farther away is left out."""
     hole = split_hole(code)
     before = max(int(keep * _BEFORE_SHARE), keep - len(hole.suffix))
     prefix = _tail(hole.prefix, before)
     suffix = _head(hole.suffix, keep - min(before, len(hole.prefix)))
-    kept = Hole(prefix, suffix)
-    return Infilling(format, kept), code.count("\n") - prefix.count("\n") - suffix.count("\n")
+    left_out = _before(hole.prefix, prefix) + _behind(hole.suffix, suffix)
+    return Infilling(format, Hole(prefix, suffix)), left_out
+
+
+def _before(text: str, tail: str) -> LeftOut:
+    omitted = text[: len(text) - len(tail)]
+    return LeftOut.of(omitted, whole_lines=omitted.endswith("\n"))
+
+
+def _behind(text: str, head: str) -> LeftOut:
+    return LeftOut.of(text[len(head) :], whole_lines=not head or head.endswith("\n"))
 
 
 def _tail(text: str, keep: int) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from pathlib import PurePath
 
 from conversation import notices
 from conversation.control import Control
@@ -94,7 +95,9 @@ class Delivery:
         self._writing: int | None = None  # the message that is being brought up to date
         self._plain: set[int] = set()  # messages that were refused too often
         self._before: tuple[Segment, str] | None = None  # what the answer goes on with, and its text
+        self.file_name = ""  # of the file whose code the answer is about
         self.barred: Unwritable | None = None  # why nothing can be shown here any more
+        self.milestones = checkpoint.milestones  # stored with the next checkpoint
 
     def begin_at(self, origin: int) -> None:
         """Leave out the first `origin` characters, which an older message shows already."""
@@ -230,7 +233,7 @@ class Delivery:
                 is_last = is_refusal and refusals >= FINAL_TRIES and not self._can_be_plainer()
                 if is_last or time.monotonic() > patient_until:
                     log.error("answer of job %s could not be shown: %s", self._job.id, error)
-                    self.barred = Unwritable(str(error), user_notice=error.user_notice)
+                    self.barred = Unwritable(error.detail, user_notice=error.user_notice)
                     return
                 log.warning("answer of job %s is not shown yet: %s", self._job.id, error)
                 await asyncio.sleep(min(error.retry_after_seconds or pause_seconds, LONGEST_RETRY_SECONDS))
@@ -351,6 +354,8 @@ class Delivery:
             with self._holding():
                 await self._sink.edit(self._job, known, content)
         self._shown[segment.key] = content
+        if not self.milestones.shown_at and content.text.strip():
+            self.milestones = replace(self.milestones, shown_at=time.time())
         state = SegmentState.CLOSED if content.final else SegmentState.SENT
         self._segments[index] = replace(known, start=start, state=state)
         if segment.message_id is None:
@@ -360,7 +365,8 @@ class Delivery:
         """Long code once more, as files that can be copied as a whole."""
         if not isinstance(self._sink, TakesFiles):
             return
-        blocks = long_blocks(self.new_text, self._sink.message_limit)[:MAX_FILES]
+        # Of the whole text: what goes on within a block begins with no fence.
+        blocks = long_blocks(self._draft.visible, self._sink.message_limit, self._origin)[:MAX_FILES]
         for index, (language, code) in enumerate(blocks):
             if index == len(self._files):
                 key = f"{self._job.id}:{_FILE}{index}"
@@ -369,10 +375,15 @@ class Delivery:
                 continue
             await self._before_write()
             if (known := await self._whether_sent(segment)) is None:
-                attachment = Attachment(f"code-{index + 1}", language, code)
+                attachment = Attachment(self._file_name(index), language, code)
                 known = await self._send(segment, self._sink.attach(self._job, segment, attachment))
             self._files[index] = replace(known, mode=_FILE, state=SegmentState.CLOSED)
             await self._checkpoint()
+
+    def _file_name(self, index: int) -> str:
+        """Without an ending: that is the block's language's. The first long block is the file that was asked about."""
+        stem = PurePath(self.file_name).stem
+        return (f"{stem}-{index + 1}" if index else stem) if stem else f"code-{index + 1}"
 
     async def _before_write(self) -> None:
         await self._checkpoint()
@@ -427,6 +438,7 @@ class Delivery:
             place=self._job.place,
             ending=self._ending,
             notice=self._notice,
+            milestones=self.milestones,
         )
         reason = await self._queue.checkpoint(self._claim, checkpoint)
         # Whoever begins this job again, in this process too, begins from here.
@@ -445,7 +457,8 @@ class Delivery:
 def begun_anew(checkpoint: Checkpoint, revision: int) -> Checkpoint:
     """Where the answer to a question that changed begins: in the same messages. Its files belong to the old text."""
     segments = [replace(one, mode=_OLD_FILE) if one.mode == _FILE else one for one in checkpoint.segments]
-    return Checkpoint(revision=revision, segments=tuple(segments), place=checkpoint.place)
+    milestones = replace(checkpoint.milestones, shown_at=0.0)
+    return Checkpoint(revision=revision, segments=tuple(segments), place=checkpoint.place, milestones=milestones)
 
 
 def _plain(content: Content) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from conversation import guide, notices, offers
 from conversation.above import is_read_above
@@ -10,6 +11,7 @@ from conversation.delivery import Delivery
 from conversation.model import Command, Ending, Job, Offer, Role, Settlement, Turn
 from conversation.ports import ThreadStore
 from conversation.publishing import show
+from conversation.question import edited
 from conversation.report import Reporter
 
 
@@ -49,12 +51,24 @@ async def _aside(job: Job, delivery: Delivery, reporter: Reporter) -> Settlement
 async def _edited(job: Job, turns: Sequence[Turn], threads: ThreadStore, delivery: Delivery) -> Settlement:
     message = job.messages[0]
     turn = next((turn for turn in turns if message.target in turn.message_ids), None)
-    if turn is None or turn.edited_at > message.edited_at or turn.text.strip() == message.text.strip():
+    if turn is None or turn.edited_at > message.edited_at:
         return Settlement(Ending.REMOVED)
-    await threads.edit_turn(job.conversation_id, message.target, message.text, message.edited_at)
-    if is_read_above(turn.exchange):
-        return Settlement(Ending.REMOVED)  # people's own conversation: they need no remark of ours
+    is_theirs = is_read_above(
+        turn.exchange
+    )  # people's own conversation: it asks us nothing, and needs no remark of ours
+    if is_theirs:
+        message = replace(message, skill=turn.skill, language=turn.language, code=turn.code, file_name=turn.file_name)
+    if _asks_the_same(edited(turn, message), turn):
+        return Settlement(Ending.REMOVED)
+    await threads.edit_turn(job.conversation_id, message)
+    if is_theirs:
+        return Settlement(Ending.REMOVED)
     return await _say(delivery, notices.YOU_EDITED, offers.answer_again(turn.exchange))
+
+
+def _asks_the_same(one: Turn, other: Turn) -> bool:
+    asked = [(turn.text.strip(), turn.skill, turn.language, turn.code) for turn in (one, other)]
+    return asked[0] == asked[1]
 
 
 async def _say(delivery: Delivery, text: str, offered: tuple[Offer, ...] = ()) -> Settlement:

@@ -3,6 +3,7 @@
 CorralError
 ├── Refused                  the message is not accepted; `user_notice` tells the person why
 │   ├── MessageTooLong
+│   ├── NotAllowed           who asks may not, or not here
 │   ├── NotSettable          a preference that cannot be kept; `sentences` tells why, for each
 │   └── QueueFull            this thread's or the whole queue's bound is reached
 ├── PromptError              the dialog or the model has no valid prompt
@@ -30,14 +31,24 @@ from collections.abc import Mapping
 
 
 class CorralError(Exception):
-    """`user_notice` is a whole sentence for the person, `retry_after_seconds` a hint from the other side."""
+    """`user_notice` is a whole sentence for the person, `retry_after_seconds` a hint from the other side.
+
+    `detail` is for the log: it holds nothing that a person or a model wrote. What the other side said in its own words
+    may repeat that, and is kept apart as `quoted`; the text of the error has both.
+    """
 
     user_notice: str = "Something went wrong on my side. Please ask again."
 
     def __init__(
-        self, detail: str = "", *, user_notice: str | None = None, retry_after_seconds: float | None = None
+        self,
+        detail: str = "",
+        *,
+        user_notice: str | None = None,
+        retry_after_seconds: float | None = None,
+        quoted: str = "",
     ) -> None:
-        super().__init__(detail or type(self).__name__)
+        self.detail, self.quoted = detail or type(self).__name__, quoted
+        super().__init__(f"{self.detail}: {quoted}" if quoted else self.detail)
         if user_notice is not None:
             self.user_notice = user_notice
         self.retry_after_seconds = retry_after_seconds
@@ -45,6 +56,10 @@ class CorralError(Exception):
 
 class Refused(CorralError):
     """Not accepted, and nothing was stored."""
+
+
+class NotAllowed(Refused):
+    """The person is not among those who may ask."""
 
 
 class MessageTooLong(Refused):
@@ -121,8 +136,9 @@ class DeliveryError(CorralError):
         certain: bool,
         user_notice: str | None = None,
         retry_after_seconds: float | None = None,
+        quoted: str = "",
     ) -> None:
-        super().__init__(detail, user_notice=user_notice, retry_after_seconds=retry_after_seconds)
+        super().__init__(detail, user_notice=user_notice, retry_after_seconds=retry_after_seconds, quoted=quoted)
         self.certain = certain  # False: it may be there all the same; look before writing again
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 from conversation.asking import Asking
 from conversation.errors import ModelError, ModelOverloaded, ModelRefused, ModelUnavailable, StreamCut
 from conversation.model import Checkpoint, Ending
+from conversation.observing import OnRequest, Requesting
 from conversation.ports import Chunk, FinishReason, Sampling, TextGenerator
 from conversation.shape import Shape
 
@@ -61,6 +62,13 @@ class Draft:
         if chunk.tokens and not chunk.token_ids:
             self.ids_known = False
 
+    def end_if_over(self) -> bool:
+        """Whether the answer is whole though the model goes on; what it said beyond is gone then."""
+        end = self.shape.end(self.text)
+        if end is not None:
+            self.text, self.ids_known = self.text[:end], False
+        return end is not None
+
     @property
     def ids(self) -> tuple[int, ...]:
         """The ids of `text`, or none when some are missing."""
@@ -88,10 +96,12 @@ async def generate(
     patience: Patience,
     on_piece: Callable[[], None],
     on_wait: OnWait,
+    on_request: OnRequest = lambda _: None,
 ) -> Ending:
     """Let `draft` grow until the model ends it: COMPLETE, LENGTH, or CUT after repeated breaks.
 
-    Calls `on_piece` after each piece and `on_wait` each time it has to wait before the model is there. Raises
+    Calls `on_piece` after each piece, `on_wait` each time it has to wait before the model is there, and `on_request`
+    after each request to the model. Raises
     ModelUnavailable or ModelOverloaded when patience ends before the first piece, ModelError when the model breaks off
     before it again and again, ModelRefused and PromptError at once. What was shown is never failed: it ends as CUT.
     """
@@ -103,13 +113,17 @@ async def generate(
         try:
             # Inside: where the server counts the tokens, building waits for it as streaming does.
             prompt = await asking.prompt(draft.text, draft.ids)
-            async with aclosing(generator.stream(prompt, replace(sampling, max_new_tokens=left))) as chunks:
-                async for chunk in chunks:
-                    draft.add(chunk)
-                    on_piece()
-                    if chunk.finish is not None:
-                        return Ending.LENGTH if chunk.finish is FinishReason.LENGTH else Ending.COMPLETE
-            cut = StreamCut("the stream ended without a finish")
+            with Requesting(prompt.tokens, on_request) as request:
+                async with aclosing(generator.stream(prompt, replace(sampling, max_new_tokens=left))) as chunks:
+                    async for chunk in chunks:
+                        draft.add(chunk)
+                        request.add(chunk)
+                        if draft.end_if_over():
+                            return Ending.COMPLETE
+                        on_piece()
+                        if chunk.finish is not None:
+                            return Ending.LENGTH if chunk.finish is FinishReason.LENGTH else Ending.COMPLETE
+                raise StreamCut("the stream ended without a finish")
         except (ModelUnavailable, ModelOverloaded, ModelRefused) as error:
             # A server may also take the question, but not question and partial answer, which is longer.
             if isinstance(error, ModelRefused) or pauses.exhausted:
@@ -132,7 +146,7 @@ async def generate(
         if cuts >= MAX_CUTS or barren_cuts >= MAX_BARREN_CUTS:
             if draft.visible:
                 return Ending.CUT
-            raise ModelError(f"broken off {cuts} times, last: {cut}") from cut
+            raise ModelError(f"broken off {cuts} times, last: {cut.detail}", quoted=cut.quoted) from cut
         await pauses.wait(cut.retry_after_seconds)
     return Ending.LENGTH
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from conversation import notices
 from conversation.model import Action, Language, Offer, Skill
+from conversation.prompts.infill import HOLE
 from conversation.skills import SKILLS, CodeFile, Question, Wish, ask_for
 
 _PYTHON = Language("Python", "python")
@@ -14,8 +15,8 @@ _PRESSED = (Skill.CODE, Skill.EXPLAIN, Skill.FIX, Skill.TEST)
 
 def help_text(called: Callable[[Skill], str] = str) -> str:
     """What can be done here; `called` is how a platform's people call a skill up, "/fix" say."""
-    skills = "; ".join(f"`{called(skill)}` {_small(card.summary)}" for skill, card in SKILLS.items())
-    return f"{notices.HOW_TO_ASK}\nWith code I can: {skills}.\n{notices.WORDS_OF_THREADS}\n{notices.INTRODUCTION}"
+    skills = ", ".join(f"`{called(skill)}`{f' (at `{HOLE}`)' * (skill is Skill.FILL)}" for skill in SKILLS)
+    return f"{notices.HOW_TO_ASK} For code: {skills}.\n{notices.WORDS_OF_THREADS}\n{notices.WHAT_I_AM}"
 
 
 def examples() -> tuple[Offer, ...]:
@@ -32,10 +33,6 @@ def example(target: str) -> Question | None:
         words = shown.removeprefix(f"{_PYTHON.tag} ")
         return ask_for(Wish(Skill.CODE, words, _PYTHON))
     return ask_for(Wish(Skill(target), language=_PYTHON, files=(CodeFile(shown, "", _PYTHON),)))
-
-
-def _small(summary: str) -> str:
-    return summary[0].lower() + summary[1:]
 
 
 HELP = help_text()

@@ -49,8 +49,14 @@ class Intake:
     def check(self, message: InboundMessage) -> InboundMessage:
         """The message as it can be stored. Raises MessageTooLong."""
         self.check_length(max(len(message.text), len(message.code)))
-        name, code, remarks = (storable(one) for one in (message.author_name, message.code, message.remarks))
-        return replace(message, text=storable(message.text), author_name=name, code=code, remarks=remarks)
+        return replace(
+            message,
+            text=storable(message.text),
+            author_name=storable(message.author_name),
+            code=storable(message.code),
+            file_name=storable(message.file_name),
+            remarks=storable(message.remarks),
+        )
 
     def check_length(self, characters: int) -> None:
         """Counted before anything tokenises it, or looks for code in it: a paste of megabytes costs no time here.

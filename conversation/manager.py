@@ -38,6 +38,7 @@ from conversation.model import (
     Command,
     Ending,
     Job,
+    Measures,
     Message,
     Offer,
     Owner,
@@ -48,7 +49,9 @@ from conversation.model import (
     StopReason,
     Turn,
 )
+from conversation.observing import UNOBSERVED, ModelRequest, Observer
 from conversation.ports import (
+    DeliveryGate,
     Gate,
     History,
     JobQueue,
@@ -114,11 +117,13 @@ class Manager:
         histories: Mapping[str, History] | None = None,
         infiller: ModelSource | None = None,
         gates: Sequence[Gate] = (),
+        observer: Observer = UNOBSERVED,
     ) -> None:
+        self.observer = observer
         self._histories, self._infiller, self.gates = histories or {}, infiller, gates
         self._threads, self._queue, self._models, self._sinks, self._manners = threads, queue, models, sinks, manners
         self._slots, self._preferences = slots, preferences
-        self._reporter = Reporter(models, slots, preferences, manners.sampling.max_new_tokens)
+        self._reporter = Reporter(models, slots, preferences, manners.sampling.max_new_tokens, gates)
         self._known: LanguageModel | None = None  # as it was when it last was ready
 
     async def answer(self, claim: Claim, control: Control) -> Settlement | StopReason:
@@ -137,8 +142,11 @@ class Manager:
         if control.asked_for(StopReason.REMOVED):
             return await self._take_away(delivery, status, control)
         if claim.job.is_errand:
+            is_showing = claim.job.messages[0].command is Command.SHOW
+            if is_showing and (refusal := await self._refusal_at_delivery(claim.job)) is not None:
+                return await _refuse_to_show(sink, delivery, claim.job, refusal)
             settlement = await run_errand(claim.job, self._threads, delivery, self._reporter)
-            if claim.job.messages[0].command is Command.SHOW:
+            if is_showing:
                 await _tell_if_barred(sink, delivery, claim.job)
             return settlement
         status.say(notices.THINKING)
@@ -154,26 +162,51 @@ class Manager:
     async def _answer(self, answering: _Answering, sink: ReplySink) -> Settlement | StopReason:
         delivery, status, control = answering.delivery, answering.status, answering.control
         outcome = await self._until_ended(answering, control)
+        if outcome not in {StopReason.LOST, StopReason.DRAIN}:  # else whoever goes on tells it
+            await self._tell_spent(answering)
         if outcome is StopReason.REMOVED:
-            return await self._take_away(delivery, status, control)
+            return await self._take_away(delivery, status, control, answering.measures)
         if isinstance(outcome, StopReason):
             if outcome is StopReason.DRAIN:
                 await delivery.save()
             return outcome
         ending, notice = outcome
-        if await self._is_first(answering):
-            notice = "\n".join(filter(None, (notice, self._manners.introduction)))
+        # What everybody sees as it grows cannot be taken back at its end; what one person sees alone can be kept back.
+        is_private = answering.claim.job.messages[0].private and ending is not Ending.FAILED
+        if is_private and (refusal := await self._refusal_at_delivery(answering.claim.job)) is not None:
+            ending, notice = Ending.FAILED, answering.refuse(refusal)
+        introduction = self._manners.introduction if await self._is_first(answering) else ""
+        notice = "\n".join(filter(None, (notice, introduction, answering.remarks)))
         answering.keep_old_answer(ending)
         answering.draft.ended = True
         await delivery.close(ending, notice, answering.offers(ending))
         if control.asked_for(StopReason.REMOVED) or isinstance(delivery.barred, QuestionGone):
-            return await self._take_away(delivery, status, control)
+            return await self._take_away(delivery, status, control, answering.measures)
         if control.reason in {StopReason.RESTART, StopReason.LOST}:
             return control.reason
         if not await _end(status, control):
             return control.reason or StopReason.DRAIN
         await _tell_if_barred(sink, delivery, answering.claim.job)
-        return Settlement(ending, turns=answering.turns(ending), cut=answering.cut)
+        return Settlement(ending, answering.turns(ending), answering.cut, answering.measures)
+
+    async def _tell_spent(self, answering: _Answering) -> None:
+        job = answering.claim.job
+        for gate in self.gates:
+            try:
+                await gate.spent(job, answering.tokens)
+            except StoreUnavailable as error:  # the answer is not held up for that
+                log.warning("the %d tokens of job %s are not counted: %s", answering.tokens, job.id, error)
+
+    async def _refusal_at_delivery(self, job: Job) -> Refused | None:
+        """Why the answer is not to be shown, though it is there."""
+        try:
+            for gate in self.gates:
+                if isinstance(gate, DeliveryGate):
+                    await gate.admit_delivery(job)
+        except Refused as refusal:
+            log.warning("job %s is not shown: %r", job.id, refusal)
+            return refusal
+        return None
 
     async def _is_first(self, answering: _Answering) -> bool:
         """Whether this is the first answer that its person gets, and does not say so yet."""
@@ -213,19 +246,31 @@ class Manager:
         above = await read_above(job, thread, self._threads, history, delivery.save)
         question = place(job, above.thread)
         draft.shape = question.shape
-        if question.continued is not None and not draft.text:
-            draft.text, draft.ids_known = question.continued.said, False
-            delivery.begin_at(len(draft.visible))
+        delivery.file_name = question.file_name
+        if question.continued is not None:
+            self._go_on(question, question.continued, draft, delivery, job)
         elif question.is_empty:
             draft.text = ""  # the answer that was to go on has been forgotten meanwhile
-        if question.continued is not None and (last := self._last_message(job, question.continued)):
-            before = question.shape.shown(question.continued.said, ended=False)
-            delivery.follow(last, before, question.continued.last_start)
         if job.messages[0].command is Command.AGAIN:
             shown = question.old_answer.message_ids if question.old_answer is not None else ()
             # The offer that was pressed comes last: a longer answer takes its place, a shorter one takes it away.
             delivery.begin_in(tuple(dict.fromkeys((*shown, *job.messages[0].shown_in))))
         return _Answering(self, claim, question, draft, delivery, status, control, above.notice)
+
+    def _go_on(self, question: Question, before: Turn, draft: Draft, delivery: Delivery, job: Job) -> None:
+        """Let the draft begin with the older answer, and the new messages with what those of that one do not show."""
+        is_new = not draft.text
+        if is_new:
+            draft.text, draft.ids_known = before.said, False
+        if question.shape.grows_inside:
+            # What nobody can change is shown once more, as a whole.
+            if not job.messages[0].private:
+                delivery.begin_in(before.message_ids)
+            return
+        if is_new:
+            delivery.begin_at(len(draft.visible))
+        if last := self._last_message(job, before):
+            delivery.follow(last, question.shape.shown(before.said, ended=False), before.last_start)
 
     def _last_message(self, job: Job, answer: Turn) -> str:
         """The last message that shows an answer's text; "" where there is none."""
@@ -236,12 +281,14 @@ class Manager:
     def _binder(self, conversation_id: str) -> Bind:
         return lambda address: self._threads.bind(address, conversation_id)
 
-    async def _take_away(self, delivery: Delivery, status: StatusLine, control: Control) -> Settlement | StopReason:
+    async def _take_away(
+        self, delivery: Delivery, status: StatusLine, control: Control, measures: Measures | None = None
+    ) -> Settlement | StopReason:
         """Leave nothing of the answer to a question that was deleted."""
         await delivery.close(Ending.REMOVED, "")
         if not await _end(status, control):
             return control.reason or StopReason.DRAIN
-        return Settlement(Ending.REMOVED)
+        return Settlement(Ending.REMOVED, measures=measures or Measures(delivery.milestones))
 
     async def apologise(self, claim: Claim) -> None:
         """Tell the person that the question was given up, in the answer's own message."""
@@ -266,7 +313,10 @@ class Manager:
         except ModelAway as away:
             is_patient = time.time() - job.accepted_at < self._manners.patience.seconds
             return StopReason.DRAIN if is_patient else (Ending.FAILED, answering.failure(away.error))
-        except (ModelError, PromptError, Refused) as error:
+        except Refused as error:
+            log.warning("job %s is refused: %r", job.id, error)
+            return Ending.FAILED, answering.refuse(error)
+        except (ModelError, PromptError) as error:
             log.warning("job %s failed: %r", job.id, error)
             answering.storable = isinstance(error, ModelError)
             return Ending.FAILED, answering.failure(error)
@@ -306,13 +356,16 @@ class Manager:
         if model.card.prompt_tokens is not None:
             budget = min(budget, model.card.prompt_tokens - MARGIN_TOKENS)
         window = Window(model.card.context_tokens, budget)
+        said_tokens = 0
         if question.continued is not None:
             # A new reply's allowance, but what was said before takes its place in the window.
-            budget -= await model.format.count(Message(Role.ASSISTANT, said))
+            said_tokens = await model.format.count(Message(Role.ASSISTANT, said))
+            budget -= said_tokens
         turn = question.of_code
         if turn is not None:
             in_words = turn.skill is Skill.FILL and not model.fills
-            return await ask_code(turn, model.format, budget, in_words=in_words)
+            asked = await ask_code(turn, model.format, budget, in_words=in_words)
+            return replace(asked, said_tokens=said_tokens)
         thread, fingerprint = question.thread, model.format.fingerprint
         counts = await self._threads.counts(thread.conversation_id, fingerprint)
         try:
@@ -331,7 +384,8 @@ class Manager:
             fitted.question_texts,
             fitted.cut,
             fitted.earlier_dropped,
-            fitted.clipped_lines,
+            fitted.left_out,
+            said_tokens,
         )
 
     def sampling(self, question: Question) -> Sampling:
@@ -364,6 +418,15 @@ _CAME_TO_NOTHING = frozenset({Ending.FAILED, Ending.STOPPED, Ending.CUT})
 _NEED_THE_THREAD = frozenset({Ending.COMPLETE, Ending.LENGTH, Ending.CUT})
 
 
+async def _refuse_to_show(sink: ReplySink, delivery: Delivery, job: Job, refusal: Refused) -> Settlement:
+    """Tell who wanted to show an answer, and nobody else, that they may not."""
+    if job.messages[0].private:
+        await delivery.close(Ending.FAILED, refusal.user_notice)
+    elif isinstance(sink, TellsPrivately):
+        await sink.tell(job, refusal.user_notice)
+    return Settlement(Ending.FAILED)
+
+
 async def _tell_if_barred(sink: ReplySink, delivery: Delivery, job: Job) -> None:
     """Who asked hears why nothing stands where it belongs."""
     if delivery.barred is not None and isinstance(sink, TellsPrivately):
@@ -393,6 +456,8 @@ class _Answering:
         self.manager, self.claim, self.question, self.draft, self.delivery = manager, claim, question, draft, delivery
         self.status, self.control = status, control
         self.storable = True
+        self.error: ModelError | PromptError | Refused | None = None  # there is no answer because of it
+        self._requests: list[ModelRequest] = []
         self._asks_first = False
         self._asked: Asked | None = None
         self._model: LanguageModel | None = None
@@ -430,6 +495,7 @@ class _Answering:
                 patience=manners.patience,
                 on_piece=self._grow,
                 on_wait=self.status.waits_for_model,
+                on_request=self._requested,
             )
 
     @asynccontextmanager
@@ -443,12 +509,37 @@ class _Answering:
             keep=lambda: self.control.reason is StopReason.RESTART,
         ):
             self.control.has_slot = True
+            milestones = self.delivery.milestones
+            self.delivery.milestones = replace(milestones, began_at=milestones.began_at or time.time())
             self.status.say(notices.THINKING)
             yield
 
     def _grow(self) -> None:
         self.status.text_comes()
         self.delivery.grow()
+
+    def _requested(self, request: ModelRequest) -> None:
+        self._requests.append(request)
+        milestones = self.delivery.milestones
+        self.delivery.milestones = replace(milestones, cuts=milestones.cuts + request.is_cut)
+        if self._model is not None:
+            self.manager.observer.asked(self._model.card.provider, self._model.card.model_id, request)
+
+    @property
+    def measures(self) -> Measures:
+        """What it cost until now."""
+        begun = [request for request in self._requests if request.first_chunk_seconds is not None]
+        cached = [request.cached_tokens for request in begun if request.cached_tokens is not None]
+        return Measures(
+            self.delivery.milestones,
+            requests=len(self._requests),
+            prompt_tokens=sum(request.prompt_tokens for request in begun),
+            answer_tokens=self.draft.tokens_used,
+            cached_tokens=sum(cached) if cached else None,
+            reason=type(self.error).__name__ if self.error is not None else "",
+            refused=isinstance(self.error, Refused),
+            asked_back=self._asks_first,
+        )
 
     def keep_old_answer(self, ending: Ending) -> None:
         """An answer that was to be made anew and came to nothing stays what it was."""
@@ -471,6 +562,13 @@ class _Answering:
         )
 
     @property
+    def tokens(self) -> int:
+        """What the model has used for it until now. The prompt counts when it is answered, and once, however often the
+        stream breaks."""
+        asked, answered = self._asked, self.draft.tokens_used
+        return answered + asked.prompt.tokens + asked.said_tokens if asked is not None and answered else answered
+
+    @property
     def cut(self) -> int:
         return self._asked.cut if self._asked else 0
 
@@ -484,15 +582,22 @@ class _Answering:
             return self.claim.checkpoint.notice
         if self._asks_first:
             return notices.asked_long_ago(time.time() - self.claim.job.messages[-1].sent_at)
-        remarks = (message.remarks for message in self.claim.job.messages)
-        said = [notices.of_ending(ending), self.about_above, *remarks]
+        said = [notices.of_ending(ending)]
         if ending is Ending.COMPLETE and not self.delivery.new_text.strip():
             said.append(notices.NOTHING_SAID)
+        if self._asked and self._asked.left_out:
+            said.append(notices.clipped(self._asked.left_out, self.question.skill))
         if self._asked and self._asked.earlier_dropped:
             said.append(notices.EARLIER_DROPPED)
-        if self._asked and self._asked.clipped_lines:
-            said.append(notices.clipped(self._asked.clipped_lines))
+        said.append(self.about_above)
         return "\n".join(sentence for sentence in said if sentence)
+
+    @property
+    def remarks(self) -> str:
+        """What else the person is told, below all that: there may be many, and platforms bound a notice's length."""
+        if self._asks_first or self.claim.checkpoint.ending is not None:
+            return ""  # of what was about to be shown it is a part
+        return "\n".join(message.remarks for message in self.claim.job.messages if message.remarks)
 
     def offers(self, ending: Ending) -> tuple[Offer, ...]:
         """What can be pressed below the answer."""
@@ -508,15 +613,25 @@ class _Answering:
 
     def failure(self, error: ModelError | PromptError | Refused) -> str:
         """The same when there is no answer because of this error."""
+        self.error = error
         reason = f"{error.user_notice} ({error})" if self.manager.manners.frank else error.user_notice
         return "\n".join(sentence for sentence in (reason, self.notice(Ending.FAILED)) if sentence)
+
+    def refuse(self, refusal: Refused) -> str:
+        """Nothing of the answer is to be shown or remembered; gives what the person is told."""
+        # Of one that goes on with an older answer that one stays.
+        self.draft.text = self.question.continued.said if self.question.continued is not None else ""
+        self.storable = False
+        return self.failure(refusal)
 
     def turns(self, ending: Ending) -> tuple[Turn, ...]:
         """The question as the model saw it, and the answer if there is one."""
         if not self.storable or self._is_kept:
             return ()
         if self.question.continued is not None:
-            shown = (*self.question.continued.message_ids, *self.delivery.message_ids)
+            # One that grew inside stands in the old messages, without their files.
+            before = () if self._is_rewritten else self.question.continued.message_ids
+            shown = tuple(dict.fromkeys((*before, *self.delivery.message_ids)))
             text, code = self._answer
             answer = replace(self.question.continued, text=text, code=code, ending=ending, message_ids=shown)
             return (replace(answer, last_start=self.delivery.last_start),)
@@ -538,8 +653,14 @@ class _Answering:
                 ending=ending,
                 provenance=self._provenance,
             )
-            turns.append(replace(answer, id=old.id, seq=old.seq) if old is not None else answer)
+            if old is not None:
+                answer = replace(answer, id=old.id, seq=old.seq, shared=old.shared)
+            turns.append(answer)
         return tuple(turns)
+
+    @property
+    def _is_rewritten(self) -> bool:
+        return self.question.shape.grows_inside and not self.claim.job.messages[0].private
 
     @property
     def _answer(self) -> tuple[str, str]:

@@ -196,10 +196,12 @@ class Turn:
     last_start: int = 0  # of an assistant's turn: the last message shows the visible text from this character on
     ending: Ending | None = None  # of an assistant's turn
     provenance: Provenance | None = None  # of an assistant's turn
+    shared: bool = False  # of an assistant's turn: it was private, and everybody reads it now
     edited_at: float = 0.0  # seconds since 1970; 0: it is as it was sent
     skill: Skill = Skill.ASK  # of a person's turn
     language: str = ""  # the tag of its code block; "" when nobody said it
     code: str = ""  # what a skill works on as it is, and of its answer what the model said; `text` is for people
+    file_name: str = ""  # of a person's turn: the one file that its code came in
     seq: int = 0  # its place in the thread, starts at 1; given by the store
 
     @property
@@ -220,6 +222,15 @@ class Thread:
     forgotten_at: float = 0.0  # seconds since 1970; what people wrote before is not to be read again
 
 
+class Belonging(StrEnum):
+    """How somebody belongs to the workspace or server where they ask."""
+
+    MEMBER = "member"
+    GUEST = "guest"  # invited to some channels of it only
+    EXTERNAL = "external"  # of another organisation, in a channel that both share
+    UNKNOWN = "unknown"  # the platform has not told, and neither the roles
+
+
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
     """What a person sent, translated from the platform's payload."""
@@ -235,6 +246,7 @@ class InboundMessage:
     skill: Skill = Skill.ASK
     language: str = ""  # `Turn.language`
     code: str = ""  # `Turn.code`
+    file_name: str = ""  # `Turn.file_name`
     target: str = ""  # what a command is about: an exchange, or the id of a message
     shown_in: tuple[str, ...] = ()  # our messages whose place the answer may take
     remarks: str = ""  # what the person is told of it below the answer: which files were not read, say
@@ -242,6 +254,9 @@ class InboundMessage:
     dedupe_keys: tuple[str, ...] = ()  # other names that the platform may deliver the same message under
     reply_to: Mapping[str, str] = field(default_factory=dict)  # what the platform's ReplySink needs to answer
     private: bool = False  # its author alone sees the answer
+    belonging: Belonging = Belonging.MEMBER  # of its author, when it was asked
+    home: str = ""  # the author's own workspace, where that is not the address's
+    roles: tuple[str, ...] = ()  # ids of those that the author had there
 
     @property
     def key(self) -> str:
@@ -290,6 +305,15 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Milestones:
+    """What an answer has behind it, whoever worked on it. Times are seconds since 1970; 0: not yet."""
+
+    began_at: float = 0.0  # one of the model's slots was free for it
+    shown_at: float = 0.0  # the platform had taken its first text
+    cuts: int = 0  # so often the model's server broke off
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """How far an answer has come: all that another worker needs to go on in the same message."""
 
@@ -303,6 +327,7 @@ class Checkpoint:
     place: str = ""  # `Job.place`
     ending: Ending | None = None  # the last text is being shown: nothing joins this question, nothing is generated
     notice: str = ""  # what the person is told with the ending
+    milestones: Milestones = Milestones()
 
 
 class StopReason(StrEnum):
@@ -330,9 +355,26 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Measures:
+    """What an answer cost, for operators. Tokens but the answer's, and requests, are those of the worker that ended
+    it."""
+
+    milestones: Milestones = Milestones()
+    requests: int = 0  # to the model
+    prompt_tokens: int = 0  # of all requests that the model began to answer
+    answer_tokens: int = 0
+    cached_tokens: int | None = None  # of the prompts, not computed anew; None: the server does not tell
+    reason: str = ""  # the kind of error that there is no answer for
+    refused: bool = False  # by a gate
+    asked_back: bool = False  # the person was asked whether it still matters
+    buried: bool = False  # the job is a dead letter
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What a finished job leaves behind."""
 
     ending: Ending
     turns: tuple[Turn, ...] = ()  # added, or put in place of turns with the same id
     cut: int = 0
+    measures: Measures = Measures()  # not stored

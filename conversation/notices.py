@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversation.clipping import LeftOut
 from conversation.model import Action, Ending, Skill
 
 EARLIER_DROPPED = "This thread has grown long: its earlier part is no longer seen by the model."
@@ -12,21 +13,21 @@ NOTHING_SAID = "The model had nothing to say here."
 THINKING = "Thinking…"
 SHOWN_PLAINLY = "This could be shown as plain text only."
 
-HOW_TO_ASK = "Mention me with a question and I answer in a thread; in that thread I also answer without a mention."
+HOW_TO_ASK = "Mention me with a question; in the thread of the answer just write."
 WORDS_OF_THREADS = (
-    "Say there: `stop` ends an answer, `quiet` makes me speak only when mentioned (`back` undoes it), `forget` removes "
-    "the thread from my memory, `status` tells how busy I am."
+    "There `stop` ends an answer, `quiet` makes me wait for mentions (`back` undoes it), `forget` removes the thread "
+    "from my memory, `status` tells how busy I am."
 )
-# Below the first answer that a person gets, under all that is said of that answer: platforms bound a notice's length.
-INTRODUCTION = (
-    "I am an AI model that runs here: I can be wrong, and I know English best. "
-    "How you rate an answer goes to the people who run me."
-)
+WHAT_I_AM = "I am an AI model that runs here: I can be wrong, and I know English best."
+# Below the first answer that a person gets, under what is said of that answer and above the remarks about its files,
+# which may be many: platforms bound a notice's length.
+INTRODUCTION = f"{WHAT_I_AM} How you rate an answer goes to the people who run me."
 QUIET = "I speak here only when I am mentioned now. `back` undoes that."
 BACK = "I answer here without being mentioned again."
 FORGOTTEN = "This thread is no longer in my memory."
 NOTHING_RUNS = "There is no answer being written here."
 ALREADY_ASKED = "That was asked already."
+SHARED = "You have shared this answer. Use the buttons below it there."
 ALREADY_SHOWN = "That was done already."
 NO_SUCH_ANSWER = "I do not remember this answer any more."
 NO_SUCH_EXAMPLE = "I do not know this example any more."
@@ -41,6 +42,10 @@ ADDITIONS_DO_NOT_FIT = (
 ASK_ME = "Ask me something, and I answer here."
 YOU_EDITED = "You edited your question after I had answered it."
 OUTSIDER = "I answer members of this workspace only."
+GUEST = "I answer full members of this workspace only, and no guests."
+NOT_ALLOWED = "I may not answer you here. The people who run me choose who may ask, and where."
+NOT_KNOWN = "I could not find out whether you may ask here. Please ask again in a minute."
+LEFT = "This was not answered: who asked it is no longer a member here."
 # What a message that only mentions us asks.
 SEE_ABOVE = "Please answer what was asked above."
 
@@ -73,9 +78,14 @@ def in_line(place: int) -> str:
     return f"You are number {place} in the queue."
 
 
-def clipped(lines: int) -> str:
+def clipped(left_out: LeftOut, skill: Skill = Skill.ASK) -> str:
     """A question was too long for the model's window."""
-    return f"Your message was too long for the model: {lines} lines in its middle were left out."
+    was = "was" if (left_out.lines or left_out.characters) == 1 else "were"
+    if skill is Skill.COMPLETE:
+        return f"Your code was too long for the model: its first {left_out} {was} left out."
+    if skill is Skill.FILL:
+        return f"Your code was too long for the model: {left_out} far from the gap {was} left out."
+    return f"Your message was too long for the model: {left_out} in its middle {was} left out."
 
 
 def poisoned(job_id: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from conversation.access import Person
 from conversation.model import (
     Checkpoint,
     Claim,
@@ -108,6 +109,7 @@ class Chunk:
     token_ids: tuple[int, ...] = ()
     tokens: int = 1
     finish: FinishReason | None = None
+    cached_tokens: int | None = None  # on the last: of the prompt, not computed anew; None: the server does not say
 
 
 # For servers that do not say how many answers they make at once: most bear so many, none stands idle with them.
@@ -123,6 +125,7 @@ class ModelCard:
     is_demo: bool = False
     slots: int = DEFAULT_SLOTS  # answers that its server may be asked for at once, at least 1
     prompt_tokens: int | None = None  # the longest prompt that is taken, where the server bounds that on its own
+    provider: str = "other"  # what kind of server it is: "tgi", "vllm", "sglang", "llamacpp"
 
 
 class TextGenerator(Protocol):
@@ -164,8 +167,9 @@ class ThreadStore(Protocol):
     async def cite(self, sources: Sequence[ThreadId], at: ThreadId) -> None:
         """These messages of elsewhere (each named as `InboundMessage.key`) are read into the thread at `at`."""
 
-    async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
-        """A person's message says `text` since `edited_at`. False when no turn came from it."""
+    async def edit_turn(self, conversation_id: str, edit: InboundMessage) -> bool:
+        """A person's message, whose id is the edit's `target`, asks since `edited_at` what the edit asks, with its
+        skill and its code. False when no turn came from it."""
 
     async def purge_message(self, conversation_id: str, message_id: str) -> bool:
         """Remove the message's turn, and the answer when it was the last of its question. False when there is none."""
@@ -325,6 +329,23 @@ class Gate(Protocol):
         same by whoever takes the job over."""
 
 
+@runtime_checkable
+class TellsLeft(Protocol):
+    """A gate that knows how much a person may still ask for."""
+
+    async def left(self, address: ThreadId, person_id: str) -> str:
+        """That in a sentence, for a person who writes at this address; "" when nothing is bounded. Raises
+        StoreUnavailable."""
+
+
+@runtime_checkable
+class DeliveryGate(Protocol):
+    """A gate that also asks again before one person is shown an answer alone, or shows it to others."""
+
+    async def admit_delivery(self, job: Job) -> None:
+        """Called when the answer is whole, and before an old one is shown once more. Raises Refused."""
+
+
 # --- the platforms ------------------------------------------------------------------------------------------------
 
 
@@ -424,6 +445,15 @@ class TellsPrivately(Protocol):
 
     async def tell(self, job: Job, text: str) -> None:
         """One sentence to the person who asked. Best effort: never raises."""
+
+
+@runtime_checkable
+class KnowsPeople(Protocol):
+    """A sink that can find out how somebody stands now."""
+
+    async def standing(self, person: Person) -> Person | None:
+        """The person as they belong to the address now; None when they are no longer there. Raises DeliveryError when
+        the platform does not tell, or gives the person as they came."""
 
 
 @dataclass(frozen=True, slots=True)

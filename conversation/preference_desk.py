@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from conversation import notices
-from conversation.errors import Refused
+from conversation.access import Access, Person
+from conversation.errors import NotAllowed, Refused
 from conversation.model import Owner, Preferences
 from conversation.ports import PreferenceStore
 from conversation.preferences import Entered, LanguageNamed, changed, described
-from conversation.reception import Access, Person
 
 
 class PreferenceDesk:
@@ -20,8 +20,8 @@ class PreferenceDesk:
 
     async def shown(self, person: Person, *, of_channel: bool = False) -> Preferences:
         """What is set for the channel, or for the person. Raises Refused."""
-        self._check(person)
         (preferences,) = await self._store.get(_owner(person, of_channel=of_channel))
+        self._check(person)
         return preferences
 
     async def change(
@@ -49,7 +49,7 @@ class PreferenceDesk:
 
     def _check(self, person: Person) -> None:
         if refusal := self._access.refusal(person):
-            raise Refused("an outsider", user_notice=refusal)
+            raise NotAllowed("no member, or denied", user_notice=refusal)
 
     def _check_change(self, person: Person, *, of_channel: bool, is_admin: bool) -> None:
         self._check(person)

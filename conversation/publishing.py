@@ -36,7 +36,9 @@ async def show(job: Job, threads: ThreadStore, delivery: Delivery) -> Settlement
     if delivery.barred is not None or private:
         return Settlement(ending)
     shown = replace(answer, message_ids=delivery.message_ids, last_start=delivery.last_start)
-    return Settlement(ending, turns=_copied(job, found, shown) if is_elsewhere else (shown,))
+    # Here it is one answer in two places, and the private one can no longer be made anew: everybody's would stay as it
+    # is, and what is said below it would be about another.
+    return Settlement(ending, turns=_copied(job, found, shown) if is_elsewhere else (replace(shown, shared=True),))
 
 
 def _copied(job: Job, turns: list[Turn], shown: Turn) -> tuple[Turn, ...]:

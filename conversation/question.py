@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from conversation import notices
-from conversation.model import Command, InboundMessage, Job, Language, Role, Skill, Thread, Turn
+from conversation.model import Command, InboundMessage, Job, Role, Skill, Thread, Turn
 from conversation.shape import Shape
 from conversation.skills import is_in_words, one_skill, shape_of
 
@@ -49,6 +49,12 @@ class Question:
         return shape_of(turn.skill, turn.language, turn.code) if turn is not None else Shape()
 
     @property
+    def file_name(self) -> str:
+        """The one file that its code came in; "" for none."""
+        turn = one_skill(self.asked)
+        return turn.file_name if turn is not None else ""
+
+    @property
     def old_answer(self) -> Turn | None:
         """What the exchange was answered with before."""
         turns = (turn for turn in self.thread.turns if turn.exchange == self.exchange and turn.role is Role.ASSISTANT)
@@ -73,16 +79,27 @@ def place(job: Job, thread: Thread) -> Question:
         if last is None or message.target not in {"", last.exchange}:
             return Question(thread)
         return Question(thread, exchange=last.exchange, continued=last if last.role is Role.ASSISTANT else None)
-    language = thread.preferences.language
-    new = tuple(_turn(job.id, index, message, language) for index, message in enumerate(job.messages))
+    new = tuple(_turn(job.id, index, message) for index, message in enumerate(job.messages))
     if not any(turn.text.strip() for turn in new):
         # Only a mention: it points to what stands above it, if there is anything.
         new = (replace(new[0], text=notices.SEE_ABOVE),) if thread.turns else ()
     return Question(thread, new)
 
 
-def _turn(job_id: str, index: int, message: InboundMessage, preferred: Language | None) -> Turn:
-    usual = preferred.tag if preferred is not None and message.skill is Skill.CODE else ""
+def edited(turn: Turn, edit: InboundMessage) -> Turn:
+    """The turn of a message that was edited: it asks what the edit asks, and stays in its place."""
+    return replace(
+        turn,
+        text=edit.text,
+        skill=edit.skill,
+        language=edit.language,
+        code=edit.code,
+        file_name=edit.file_name,
+        edited_at=edit.edited_at,
+    )
+
+
+def _turn(job_id: str, index: int, message: InboundMessage) -> Turn:
     return Turn(
         id=f"{job_id}:{index}",
         exchange=job_id,
@@ -94,6 +111,9 @@ def _turn(job_id: str, index: int, message: InboundMessage, preferred: Language 
         message_ids=(message.message_id,),
         edited_at=message.edited_at,
         skill=message.skill,
-        language=message.language or usual,
+        # Never the thread's preferred one: an answer begun in it could be in no other, whatever the words ask for. The
+        # system prompt says which is preferred.
+        language=message.language,
         code=message.code,
+        file_name=message.file_name,
     )

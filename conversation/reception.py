@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from conversation import notices
-from conversation.errors import MessageTooLong
+from conversation.access import Access, Person
+from conversation.errors import MessageTooLong, NotAllowed
 from conversation.guide import example
 from conversation.intake import STOP_WORDS, Intake, storable
-from conversation.model import Action, Command, Ending, InboundMessage, Role, ThreadId, Turn
+from conversation.model import Action, Command, Ending, InboundMessage, Job, Role, ThreadId, Turn
+from conversation.observing import UNOBSERVED, Event, EventResult, Observer
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from conversation.publishing import of_elsewhere
 
@@ -29,6 +31,7 @@ _FORGET = frozenset({"forget", "forget this", "forget everything"})
 _STATUS = frozenset({"status"})
 _SIGNS = STOP_WORDS | _QUIET | _BACK | _HELP | _STATUS | _FORGET
 _SHOWING = frozenset({Action.REVEAL, Action.SHARE, Action.THREAD})
+_ASKING = frozenset({Action.TRY, Action.CONTINUE, Action.AGAIN})
 _OPINIONS = {Action.GOOD: "good", Action.BAD: "bad"}
 
 
@@ -37,30 +40,6 @@ def is_sign(said: str, *, mentioned: bool) -> bool:
     nothing but that mention is a sign too."""
     word = said.strip().lower()
     return word in STOP_WORDS or (mentioned and (word in _SIGNS or not word))
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who writes or presses, and where."""
-
-    address: ThreadId
-    id: str
-    external: bool = False  # belongs to another organisation
-
-
-class Access(Protocol):
-    """Whom this service answers."""
-
-    def refusal(self, person: Person) -> str:
-        """Why not, as a sentence for the person; "" when they may."""
-
-
-class InsidersOnly:
-    """Answers the members of its own workspaces; guests of other organisations pay nothing for it."""
-
-    def refusal(self, person: Person) -> str:
-        """See Access.refusal."""
-        return notices.OUTSIDER if person.external else ""
 
 
 class Feedback(Protocol):
@@ -90,11 +69,10 @@ class Heard:
     mentioned: bool = False  # it mentions us
     direct: bool = False  # nobody else is there
     elsewhere: bool = False  # it begins by mentioning somebody else
-    external: bool = False  # its author belongs to another organisation
 
     @property
     def author(self) -> Person:
-        return Person(self.message.address, self.message.author_id, self.external)
+        return Person.who_wrote(self.message)
 
     @property
     def is_ours(self) -> bool:
@@ -121,35 +99,66 @@ class Press:
 
 class Reception:
     """Decides what concerns us and has it stored. Every method raises StoreUnavailable: acknowledge nothing then; and
-    QueueFull: acknowledge, and tell the person `user_notice`."""
+    QueueFull and NotAllowed: acknowledge, and tell the person `user_notice`, alone where the platform can."""
 
     def __init__(
-        self, inbox: Inbox, intake: Intake, transcript: Transcript, feedback: Feedback, access: Access
+        self,
+        inbox: Inbox,
+        intake: Intake,
+        transcript: Transcript,
+        feedback: Feedback,
+        access: Access,
+        observer: Observer = UNOBSERVED,
     ) -> None:
+        self._observer = observer
         self._inbox, self._intake, self._transcript = inbox, intake, transcript
         self._feedback, self._access = feedback, access
 
     async def hear(self, heard: Heard) -> Accepted | None:
-        """A message was written. None when it is not for us, or was a sign that needs no answer."""
+        """A message was written. None when it is not for us, or was a sign that needs no answer; of what is not said to
+        us and comes from somebody who may not ask, too: people talk there."""
+        with self._event(heard.message.address) as event:
+            accepted = await self._hear(heard, event)
+            event.stored(accepted)
+        return accepted
+
+    async def _hear(self, heard: Heard, event: Event) -> Accepted | None:
         message = heard.message
         word = message.text.strip().lower()
+        # Only a question's author is asked for again before anything comes of it.
+        is_question = word not in (_SIGNS if heard.is_ours else STOP_WORDS)
+        refusal = self.refusal(heard.author, asked_again=is_question)
         if not heard.is_ours:
+            if refusal:
+                return None
             standing = await self._inbox.standing(message.address)
             if not _is_followed(heard, standing) or standing.conversation_id is None:
                 return None
             if word not in STOP_WORDS:
-                return await self._receive(message)
+                return await self._receive(message, event)
+            event.result = EventResult.SIGN
             await self._once(message, lambda: self._stop(message))
             return None
-        if refusal := self._access.refusal(heard.author):
-            return await self._tell(message, refusal)
+        if refusal:
+            raise NotAllowed("no member, or denied", user_notice=refusal)
         if word in _SIGNS:
+            event.result = EventResult.SIGN
             return await self._once(message, lambda: self._sign(message, word))
-        return await self._receive(message)
+        return await self._receive(message, event)
 
     async def concerns_us(self, heard: Heard) -> bool:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
+        if self.refusal(heard.author, asked_again=True):
+            return False
         return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
+
+    def refusal(self, person: Person, *, asked_again: bool = False) -> str:
+        """Why this person is not answered, for what must not even begin then: see Access.refusal."""
+        return self._access.refusal(person, asked_again=asked_again)
+
+    def is_undecided(self, person: Person) -> bool:
+        """Whether it is worth asking the platform how this person belongs: see Access.is_undecided."""
+        return self._access.is_undecided(person)
 
     def check(self, message: InboundMessage) -> None:
         """For a platform that can refuse a question where it is asked. Raises MessageTooLong."""
@@ -165,8 +174,12 @@ class Reception:
 
     async def edited(self, heard: Heard, edit_id: str) -> Accepted | None:
         """A message was edited; `edit_id` is the same when that is delivered again."""
+        with self._event(heard.message.address, EventResult.EDITED) as event:
+            return await self._edited(heard, edit_id, event)
+
+    async def _edited(self, heard: Heard, edit_id: str, event: Event) -> Accepted | None:
         await self._change_where_it_was_read(heard.message, edit_id)
-        if self._access.refusal(heard.author) or heard.message.text.strip().lower() in _SIGNS:
+        if self.refusal(heard.author, asked_again=True) or heard.message.text.strip().lower() in _SIGNS:
             return None
         try:
             message = self._intake.check(heard.message)
@@ -178,12 +191,16 @@ class Reception:
             edit = replace(
                 message, command=Command.EDITED, target=message.message_id, message_id=edit_id, above=(), dedupe_keys=()
             )
-            return await self._receive(edit)
+            return await self._receive(edit, event)
         # Whoever forgets the mention adds it.
-        return await self.hear(heard) if heard.mentioned else None
+        return await self._hear(heard, event) if heard.mentioned else None
 
     async def deleted(self, message: InboundMessage) -> None:
         """A message was deleted; of `message` only the address, the id and `reply_to` are known."""
+        with self._event(message.address, EventResult.DELETED):
+            await self._deleted(message)
+
+    async def _deleted(self, message: InboundMessage) -> None:
         await self._change_where_it_was_read(message, f"{message.message_id}/deleted", is_gone=True)
         if await self._inbox.remove(message.key) is not EditOutcome.UNKNOWN:
             return
@@ -243,8 +260,16 @@ class Reception:
 
     async def pressed(self, press: Press) -> str:
         """A button was pressed; gives what the person is told about it, "" for nothing."""
-        if refusal := self._access.refusal(press.person):
-            return refusal
+        with self._event(press.person.address, EventResult.PRESSED) as event:
+            return await self._pressed(press, event)
+
+    async def _pressed(self, press: Press, event: Event) -> str:
+        asked_again = press.action in _SHOWING | _ASKING
+        shown_to = (press.person.address, press.shown_at or press.person.address)
+        for address in dict.fromkeys(shown_to):
+            if refusal := self.refusal(replace(press.person, address=address), asked_again=asked_again):
+                event.result = EventResult.REFUSED
+                return refusal
         if press.action is Action.TRY:
             return await self._try(press)
         conversation_id = await self._inbox.conversation(press.person.address)
@@ -279,7 +304,7 @@ class Reception:
             reply_to=press.reply_to,
             private=press.action is Action.REVEAL,
         )
-        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_SHOWN
+        return "" if (await self._inbox.accept(press.person.sign(message))).is_new else notices.ALREADY_SHOWN
 
     async def _try(self, press: Press) -> str:
         """Ask an example, as if its person had written it."""
@@ -293,15 +318,16 @@ class Reception:
             message_id=press.id,
             author_id=press.person.id,
             author_name=press.person_name,
-            text=question.text,
+            text="",
             sent_at=press.at,
-            skill=question.skill,
-            language=question.language,
-            code=question.code,
             reply_to=press.reply_to,
             private=press.private,
         )
-        return "" if (await self._inbox.accept(message)).is_new else notices.ALREADY_ASKED
+        return (
+            ""
+            if (await self._inbox.accept(press.person.sign(question.into(message)))).is_new
+            else notices.ALREADY_ASKED
+        )
 
     async def _ask_again(self, press: Press, conversation_id: str) -> str:
         command = Command.CONTINUE if press.action is Action.CONTINUE else Command.AGAIN
@@ -309,6 +335,8 @@ class Reception:
         turns = [turn for turn in await self._transcript.turns(conversation_id) if turn.exchange == press.target]
         if not turns and press.target not in {job.id for job in pending}:
             return notices.NO_SUCH_ANSWER  # a sentence in its place would take away what people still read
+        if press.private and _is_shared(press.target, turns, pending):
+            return notices.SHARED
         if command is Command.CONTINUE and any(turn.ending is Ending.COMPLETE for turn in turns):
             return notices.NOTHING_TO_CONTINUE
         waiting = (job.messages[0] for job in pending)
@@ -317,29 +345,33 @@ class Reception:
         name = f"{command}:{conversation_id}:{press.target}:{press.message_id}"
         if is_asked or not await self._inbox.begin(name):
             return notices.ALREADY_ASKED
-        accepted = await self._inbox.accept(
-            InboundMessage(
-                address=press.person.address,
-                message_id=press.id,
-                author_id=press.person.id,
-                author_name=press.person_name,
-                text="",
-                sent_at=press.at,
-                command=command,
-                target=press.target,
-                shown_in=(press.message_id,) if command is Command.AGAIN else (),
-                reply_to=press.reply_to,
-                private=press.private,
-            )
+        message = InboundMessage(
+            address=press.person.address,
+            message_id=press.id,
+            author_id=press.person.id,
+            author_name=press.person_name,
+            text="",
+            sent_at=press.at,
+            command=command,
+            target=press.target,
+            shown_in=(press.message_id,) if command is Command.AGAIN else (),
+            reply_to=press.reply_to,
+            private=press.private,
         )
+        accepted = await self._inbox.accept(press.person.sign(message))
         return "" if accepted.is_new else notices.ALREADY_ASKED
 
     async def stop(self, person: Person) -> bool:
         """The platform's own stop button. False when nothing was running."""
-        if self._access.refusal(person):
-            return False
-        conversation_id = await self._inbox.conversation(person.address)
-        return conversation_id is not None and await self._inbox.cancel(conversation_id)
+        with self._event(person.address, EventResult.PRESSED) as event:
+            if self.refusal(person):
+                event.result = EventResult.REFUSED
+                return False
+            conversation_id = await self._inbox.conversation(person.address)
+            return conversation_id is not None and await self._inbox.cancel(conversation_id)
+
+    def _event(self, address: ThreadId, result: EventResult = EventResult.IGNORED) -> Event:
+        return Event(self._observer, address.platform, result)
 
     async def _once(self, message: InboundMessage, act: Callable[[], Awaitable[Result]]) -> Result | None:
         """Do what a sign says once: its second delivery must not stop the next answer, nor undo what came after it."""
@@ -365,10 +397,11 @@ class Reception:
         conversation_id = await self._inbox.conversation(message.address)
         return conversation_id is not None and await self._inbox.cancel(conversation_id)
 
-    async def _receive(self, message: InboundMessage) -> Accepted | None:
+    async def _receive(self, message: InboundMessage, event: Event) -> Accepted | None:
         try:
             received = await self._intake.receive(message)
         except MessageTooLong as error:
+            event.result = EventResult.REFUSED
             return await self._tell(message, error.user_notice)
         return received if isinstance(received, Accepted) else None
 
@@ -379,4 +412,12 @@ class Reception:
 
 def _is_followed(heard: Heard, standing: Standing) -> bool:
     """Whether what is not said to us is a follow-up in a thread that we take part in."""
-    return not (heard.elsewhere or heard.external or standing.muted or standing.conversation_id is None)
+    return not (heard.elsewhere or standing.muted or standing.conversation_id is None)
+
+
+def _is_shared(exchange: str, turns: Sequence[Turn], pending: Sequence[Job]) -> bool:
+    """Whether everybody reads an answer that was private, or will in a moment."""
+    asked = (job.messages[0] for job in pending)
+    return any(turn.shared for turn in turns) or any(
+        (message.command, message.target, message.private) == (Command.SHOW, exchange, False) for message in asked
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from conversation import notices
 from conversation.errors import ModelError, PromptError
 from conversation.language_model import ModelSource
 from conversation.model import Owner, Preferences, ThreadId
-from conversation.ports import ModelCard, ModelSlots, PreferenceStore
+from conversation.ports import Gate, ModelCard, ModelSlots, PreferenceStore, TellsLeft
 from conversation.preferences import described
 
 # A model that is loading still must not keep back the rest.
@@ -24,6 +25,7 @@ class Reporter:
     slots: ModelSlots
     preferences: PreferenceStore
     most_tokens: int
+    gates: Sequence[Gate] = ()
 
     async def report(self, address: ThreadId, person_id: str) -> str:
         """For a person in the channel of this address, one sentence a line. Opens the model, where it is not open yet.
@@ -41,7 +43,8 @@ class Reporter:
         else:
             free = await self.slots.free(model.server, model.card.slots)
             lines = [*_about(model.card, self.most_tokens), notices.busy(waiting, free, model.card.slots)]
-        return "\n".join((*lines, *_set(channel, person)))
+        left = [await gate.left(address, person_id) for gate in self.gates if isinstance(gate, TellsLeft)]
+        return "\n".join((*lines, *_set(channel, person), *filter(None, left)))
 
 
 def _about(card: ModelCard, most_tokens: int) -> tuple[str, str]:

@@ -12,6 +12,12 @@ from conversation.prompts.infill import Hole
 _WORD = r"[\w.+#-]{0,24}"  # a language, as it stands behind a fence
 _TAG = re.compile(rf"[ \t]*({_WORD})[ \t]*\r?(?:\n|\Z)")
 _OPENED_AGAIN = re.compile(rf"\s*```({_WORD})[ \t]*\r?\n")
+# Of a code block that a model opens though it was to go on with code.
+_OPENED_BELOW = re.compile(rf"```({_WORD})[ \t]*\r?(?:\n|\Z)")
+_FENCE_BEGINS = re.compile(rf"`{{1,3}}{_WORD}[ \t]*\r?")
+# Longer than what models write, so that a fence in the code that they write does not end the block around it. How long
+# is decided before they say anything: what is shown only grows.
+_LEAST_AROUND = 4
 _FIRST_LINE_BEGINS = re.compile(rf"\s*`{{0,3}}{_WORD}[ \t]*\r?")
 
 
@@ -30,6 +36,15 @@ class Shape:
     def closing(self, said: str) -> str:
         """What stands below an answer that has ended."""
         return ""
+
+    @property
+    def grows_inside(self) -> bool:
+        """Whether an answer that goes on grows above what stands below it, so that its messages are written anew."""
+        return False
+
+    def end(self, said: str) -> int | None:
+        """Where the answer is over though the model goes on (characters of `said`); None while it is not."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +81,34 @@ class Snippet(Shape):
 class CodeBlock(Shape):
     """Nothing but code."""
 
-    fence: str = "```"
+    fence: str = "`" * _LEAST_AROUND
 
     @classmethod
     def going_on(cls, code: str, language: str) -> CodeBlock:
         """A block for what comes after `code`. It begins with the line that this leaves open, or what is to be copied
         would begin within a line."""
-        fence = fence_for(code)
+        fence = fence_for(code, _LEAST_AROUND)
         return cls(f"{fence}{language}\n{code[code.rfind(chr(10)) + 1 :]}", is_prose=False, fence=fence)
+
+    def shown(self, said: str, *, ended: bool) -> str:
+        if not self._leaves_a_line_open:
+            if not ended and _FENCE_BEGINS.fullmatch(said):
+                return ""  # what it is shows at the line's end
+            if opened := _OPENED_BELOW.match(said):
+                said = said[opened.end() :]
+        return Shape.shown(self, said if ended else _surely_within(said), ended=ended)
 
     def closing(self, said: str) -> str:
         return f"{'' if said.endswith(chr(10)) else chr(10)}{self.fence}"
+
+    def end(self, said: str) -> int | None:
+        opened = None if self._leaves_a_line_open else _OPENED_BELOW.match(said)
+        # A fence without a language ends the code, as the model saw it; one with a language begins the code anew.
+        return 0 if opened and not opened[1] and opened[0].endswith("\n") else _found(self.fence, said)
+
+    @property
+    def _leaves_a_line_open(self) -> bool:
+        return not self.opening.endswith("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +116,22 @@ class FilledCode(Shape):
     """The whole code with its hole filled, then which lines that are, and the change as a diff."""
 
     hole: Hole = field(default_factory=lambda: Hole("", ""))
-    fence: str = "```"
+    fence: str = "`" * _LEAST_AROUND
 
     @classmethod
     def of(cls, hole: Hole, language: str) -> FilledCode:
-        fence = fence_for(f"{hole.prefix}\n{hole.suffix}")
+        fence = fence_for(f"{hole.prefix}\n{hole.suffix}", _LEAST_AROUND)
         return cls(f"{fence}{language}\n{hole.prefix}", is_prose=False, hole=hole, fence=fence)
+
+    def shown(self, said: str, *, ended: bool) -> str:
+        return Shape.shown(self, said if ended else _surely_within(said), ended=ended)
+
+    @property
+    def grows_inside(self) -> bool:
+        return True
+
+    def end(self, said: str) -> int | None:
+        return _found(self.fence, said)
 
     def closing(self, said: str) -> str:
         hole = self.hole
@@ -104,6 +146,15 @@ class FilledCode(Shape):
         before = _lines(self.hole.prefix + self.hole.suffix)
         after = _lines(self.hole.prefix + said + self.hole.suffix)
         return "\n".join(list(unified_diff(before, after, lineterm=""))[2:])  # without the names of two files
+
+
+def _surely_within(said: str) -> str:
+    """Without backticks that may become the fence that ends the block."""
+    return said.rstrip("`")
+
+
+def _found(fence: str, said: str) -> int | None:
+    return at if (at := said.find(fence)) >= 0 else None
 
 
 def _lines(code: str) -> list[str]:

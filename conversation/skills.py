@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from conversation import notices
 from conversation.attached import with_file
 from conversation.errors import InvalidDialog, PromptError
-from conversation.model import Language, Skill, Turn
+from conversation.model import InboundMessage, Language, Skill, Turn
 from conversation.ports import Sampling
 from conversation.prompts.infill import HOLE, Hole, split_hole
 from conversation.shape import CodeBlock, FilledCode, Shape, Snippet
@@ -59,6 +59,18 @@ class Question:
     skill: Skill
     language: str = ""
     code: str = ""
+    file_name: str = ""  # of the one file that came with it
+
+    def into(self, message: InboundMessage) -> InboundMessage:
+        """The message with this question; whatever else it says stays."""
+        return replace(
+            message,
+            text=self.text,
+            skill=self.skill,
+            language=self.language,
+            code=self.code,
+            file_name=self.file_name,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,9 @@ _CARDS = (
 SKILLS = {card.skill: card for card in _CARDS}
 _IN_WORDS = SkillCard(Skill.ASK, "Ask a coding question", "why is this list None?", "", needs_code=False)
 
+# Their answers begin with a code block.
+_CODE_FIRST = frozenset({Skill.CODE, Skill.FIX, Skill.TEST})
+
 # What ends a completion: behind a line like this models begin to talk about the code.
 _END_OF_BLOCK = "\n```"
 
@@ -169,16 +184,17 @@ def ask_for(wish: Wish, *, above: bool = False) -> Question:
         raise PromptError("no words", user_notice=notices.say_what(wish.skill))
     language = wish.language or (files[0].language if len(files) == 1 else None)
     tag = language.tag if language else ""
+    name = files[0].name if len(files) == 1 else ""
     if is_in_words(wish.skill) or not files:
-        return Question(_in_words(card, wish.words, language, files), wish.skill, tag)
+        return Question(_in_words(card, wish.words, language, files), wish.skill, tag, file_name=name)
     if len(files) > 1:
         raise PromptError("several files", user_notice=notices.one_piece_of_code(wish.skill))
     code = files[0].text
     if wish.skill is Skill.COMPLETE:
-        return Question(_in_words(card, wish.words, language, files), wish.skill, tag, code)
+        return Question(_in_words(card, wish.words, language, files), wish.skill, tag, code, name)
     hole = _hole(code)
     parts = (CodeFile(hole.prefix, "Before", language), CodeFile(hole.suffix, "After", language))
-    return Question(_in_words(card, "", language, parts), wish.skill, tag, code)
+    return Question(_in_words(card, "", language, parts), wish.skill, tag, code, name)
 
 
 def shape_of(skill: Skill, language: str, code: str) -> Shape:
@@ -187,8 +203,8 @@ def shape_of(skill: Skill, language: str, code: str) -> Shape:
         return CodeBlock.going_on(code, language)
     if code and skill is Skill.FILL:
         return FilledCode.of(split_hole(code), language)
-    if skill is Skill.CODE:
-        # The answer begins so whatever the model would rather say first.
+    if skill in _CODE_FIRST:
+        # The answer begins so whatever the model would rather say first: small ones talk when they are asked for code.
         return Snippet.of(language)
     return Shape()
 

@@ -94,16 +94,17 @@ def split(
     return tuple(parts)
 
 
-def long_blocks(text: str, limit: int) -> tuple[tuple[str, str], ...]:
-    """The code blocks with more than `limit` characters of code, each as (language, code). Without the indentation
-    that a list gives them."""
+def long_blocks(text: str, limit: int, begin: int = 0) -> tuple[tuple[str, str], ...]:
+    """The code blocks with more than `limit` characters of code, each as (language, code), whole; those that end
+    behind `begin` (characters of the text). Without the indentation that a list gives them."""
     found: list[tuple[str, str]] = []
     fence: _Fence | None = None
-    code = ""
+    code, position = "", 0
     for line in [*re.findall(r"[^\n]*\n|[^\n]+", text), None]:
         after = _fence_step(fence, line.removesuffix("\n")) if line is not None else None
+        position += len(line or "")
         if fence is None or after is None:
-            if fence is not None and len(code) > limit:
+            if fence is not None and len(code) > limit and position > begin:
                 found.append((fence.language, code))
             code = ""
         elif line is not None:

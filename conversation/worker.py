@@ -9,9 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from conversation import accounts
 from conversation.control import Control
 from conversation.errors import LeaseLost, StoreUnavailable
-from conversation.model import Claim, Settlement, StopReason
+from conversation.model import Claim, Ending, Measures, Settlement, StopReason
+from conversation.observing import UNOBSERVED, Observer
 from conversation.ports import JobQueue
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Answerer(Protocol):
 class _Running:
     claim: Claim
     control: Control
+    taken_over: bool = False  # another worker had begun with it
     task: asyncio.Task[None] | None = field(default=None)
 
 
@@ -53,9 +56,16 @@ class Worker:
     """Answers up to `concurrency` conversations at once until it is told to stop."""
 
     def __init__(
-        self, queue: JobQueue, answerer: Answerer, *, concurrency: int, max_attempts: int, drain_seconds: float
+        self,
+        queue: JobQueue,
+        answerer: Answerer,
+        *,
+        concurrency: int,
+        max_attempts: int,
+        drain_seconds: float,
+        observer: Observer = UNOBSERVED,
     ) -> None:
-        self._queue, self._answerer = queue, answerer
+        self._queue, self._answerer, self._observer = queue, answerer, observer
         self._concurrency, self._max_attempts, self._drain_seconds = concurrency, max_attempts, drain_seconds
         self._running: dict[str, _Running] = {}
         self._ended = asyncio.Event()  # an answer has
@@ -113,7 +123,7 @@ class Worker:
         if (older := self._running.get(conversation_id)) is not None:
             # Our own lease ran out and we took the job over from ourselves: the older run must end.
             older.control.call_back(StopReason.LOST)
-        running = _Running(claim, Control(claim.stop))
+        running = _Running(claim, Control(claim.stop), _is_begun(claim))
         self._running[conversation_id] = running
         running.task = tasks.create_task(self._carry(running), name=f"job {claim.job.id}")
 
@@ -126,7 +136,7 @@ class Worker:
             else:
                 await self._answer(running)
         except LeaseLost:
-            log.warning("job %s went to another worker", job_id)
+            self._lost(job_id)
         except StoreUnavailable as error:
             log.warning("job %s waits for the store: %s", job_id, error)
         except asyncio.CancelledError:
@@ -152,6 +162,12 @@ class Worker:
             # What kills the answer may kill the apology too, and must not keep the job out of the dead letters.
             log.exception("nobody could be told that job %s was given up", claim.job.id)
         await self._queue.bury(claim, f"{claim.attempts - 1} crashes")
+        measures = Measures(claim.checkpoint.milestones, answer_tokens=claim.checkpoint.tokens_used, buried=True)
+        accounts.settled(self._observer, claim, Settlement(Ending.FAILED, measures=measures), taken_over=True)
+
+    def _lost(self, job_id: str) -> None:
+        log.warning("job %s went to another worker", job_id)
+        self._observer.lease_lost()
 
     async def _answer(self, running: _Running) -> None:
         is_known = True
@@ -173,7 +189,12 @@ class Worker:
         """True when the job is out of our hands; False when it has to be answered anew."""
         outcome = await self._answerer.answer(running.claim, running.control)
         if isinstance(outcome, Settlement):
-            return await self._settle(running.claim, outcome) not in _ANEW
+            if await self._settle(running.claim, outcome) in _ANEW:
+                return False
+            accounts.settled(self._observer, running.claim, outcome, taken_over=running.taken_over)
+            return True
+        if outcome is StopReason.LOST:
+            self._lost(running.claim.job.id)
         if outcome is StopReason.DRAIN:
             await self._queue.release(running.claim)
             if not self._draining:
@@ -227,6 +248,12 @@ class Worker:
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [running.task for running in self._running.values() if running.task is not None]
+
+
+def _is_begun(claim: Claim) -> bool:
+    """Whether somebody has worked on it before."""
+    found = claim.checkpoint
+    return claim.attempts > 1 or bool(found.segments or found.text or found.milestones.began_at)
 
 
 class Workers:

@@ -45,14 +45,14 @@ async def _shaped(raw: AsyncGenerator[Chunk], sampling: Sampling) -> AsyncGenera
             chunk = stops.push(piece if piece.finish is None else replace(piece, finish=None))
             finish = FinishReason.STOP if stops.hit else piece.finish
             if finish is not None:
-                yield _last(chunk if stops.hit else _joined(chunk, stops.rest()), finish)
+                yield _last(chunk if stops.hit else _joined(chunk, stops.rest()), finish, piece.cached_tokens)
                 return  # after a stop string the server would go on: leaving closes its stream
             if chunk is not None:
                 yield chunk
 
 
-def _last(chunk: Chunk | None, finish: FinishReason) -> Chunk:
-    return replace(chunk or Chunk("", tokens=0), finish=finish)
+def _last(chunk: Chunk | None, finish: FinishReason, cached_tokens: int | None = None) -> Chunk:
+    return replace(chunk or Chunk("", tokens=0), finish=finish, cached_tokens=cached_tokens)
 
 
 def _joined(first: Chunk | None, second: Chunk | None) -> Chunk | None:

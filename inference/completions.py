@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -82,6 +82,10 @@ class CompletionsGenerator:
             self._served = await self._ask()
         return self._served
 
+    async def ask_again(self) -> ServedModel:
+        """The model that answers now, asked anew. Raises ModelError."""
+        return await self._ask()
+
     async def card(self, context_tokens: int | None = None) -> ModelCard:
         """The model's name and window; `context_tokens` is the window of a server that does not say its own. Raises
         ModelError."""
@@ -89,7 +93,7 @@ class CompletionsGenerator:
         window = served.context_tokens or context_tokens
         if window is None:
             raise ModelUnavailable("the server does not say how long its context is: set CONTEXT_TOKENS")
-        return ModelCard(served.model_id, min(window, context_tokens or window))
+        return ModelCard(served.model_id, min(window, context_tokens or window), provider=served.dialect.value)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -105,13 +109,14 @@ class CompletionsGenerator:
             async with self.server.stream(
                 "/v1/completions", {**self._options, **_body(prompt, sampling, served)}
             ) as frames:
-                made = 0
+                made, cached = 0, None
                 async for payload in frames:
                     if payload == DONE:
                         return
                     data = _decoded(payload)
                     try:
                         self._report(data)
+                        cached = _cached(data, cached)
                         if not data.get("choices"):
                             continue
                         chunk = _chunk(data, made)
@@ -121,7 +126,8 @@ class CompletionsGenerator:
                         chunk = await self._completed(chunk)
                     made += chunk.tokens
                     if chunk.finish is not None:
-                        self._report_late(await frames.finish())
+                        cached = self._report_late(await frames.finish(), cached)
+                        chunk = replace(chunk, cached_tokens=cached)
                     yield chunk
                     frames.token()
         except ModelError:
@@ -140,12 +146,16 @@ class CompletionsGenerator:
         certain = len(ids) == chunk.tokens and ids[-1] == chunk.token_ids[-1]
         return Chunk(chunk.text, ids if certain else (), chunk.tokens, chunk.finish)
 
-    def _report_late(self, payloads: Sequence[bytes]) -> None:
-        """What came after the answer; it is complete, so nothing here can fail it."""
+    def _report_late(self, payloads: Sequence[bytes], cached: int | None) -> int | None:
+        """What came after the answer; it is complete, so nothing here can fail it. Gives the tokens that were cached,
+        `cached` before."""
         with suppress(ModelError, LookupError, TypeError, ValueError, AttributeError):
             for payload in payloads:
                 if payload != DONE:
-                    self._report(_decoded(payload))
+                    data = _decoded(payload)
+                    self._report(data)
+                    cached = _cached(data, cached)
+        return cached
 
     def _report(self, data: Mapping[str, Any]) -> None:
         usage = data.get("usage")
@@ -222,7 +232,7 @@ def _chunk(data: Mapping[str, Any], made: int) -> Chunk:
     if not isinstance(text, str) or not {"text", "finish_reason"} & set(choice):
         raise TypeError("not a completion's choice")
     if reason not in {None, "stop", "length"}:
-        raise StreamCut(f"the server gave up: {reason}")
+        raise StreamCut("the server gave up", quoted=str(reason))
     finish = None if reason is None else FinishReason(reason)
     ids = _token_ids(choice)
     total = (data.get("timings") or {}).get("predicted_n")
@@ -231,6 +241,15 @@ def _chunk(data: Mapping[str, Any], made: int) -> Chunk:
     else:
         tokens = len(ids) or (1 if text else 0)
     return Chunk(text, ids, tokens, finish)
+
+
+def _cached(data: Mapping[str, Any], before: int | None) -> int | None:
+    """How much of the prompt was cached: llama.cpp says so with each frame's timings, vLLM and SGLang in the usage, if
+    they were started to tell (--enable-prompt-tokens-details, --enable-cache-report)."""
+    usage, timings = data.get("usage"), data.get("timings")
+    details = usage.get("prompt_tokens_details") if usage else None
+    told = details.get("cached_tokens") if details else timings.get("cache_n") if timings else None
+    return before if told is None else int(told)
 
 
 def _token_ids(choice: Mapping[str, Any]) -> tuple[int, ...]:

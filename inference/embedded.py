@@ -22,7 +22,8 @@ from typing import TypeVar
 
 from conversation.errors import ModelError, ModelRefused, ModelUnavailable, UnsupportedModel
 from conversation.ports import Chunk, ModelCard, Piece, Prompt, Sampling, TextGenerator, Tokenizer
-from inference.completions import CompletionsGenerator
+from inference.children import child_environment
+from inference.completions import CompletionsGenerator, Dialect
 from inference.gguf import GgufModel, NotGguf, read_gguf
 from inference.http import ModelServer, Timeouts
 from inference.llama_process import Settings
@@ -55,7 +56,11 @@ class EmbeddedModel:
         self.path = path
         window = min(context_tokens, described.context_tokens or context_tokens)
         self.card = ModelCard(
-            DEMO_NAME if is_demo else described.name or path.stem, window, is_demo=is_demo, slots=slots
+            DEMO_NAME if is_demo else described.name or path.stem,
+            window,
+            is_demo=is_demo,
+            slots=slots,
+            provider=Dialect.LLAMA_CPP.value,
         )
         self.template = JinjaTemplate(
             described.chat_template,
@@ -170,6 +175,7 @@ class EmbeddedModel:
             [sys.executable, "-P", str(Path(__file__).with_name("llama_process.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=child_environment(),
             stderr=subprocess.DEVNULL,  # llama.cpp's log would be written into the terminal's chat
             start_new_session=True,  # Ctrl-C stops an answer, not the model
         )

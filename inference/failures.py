@@ -27,6 +27,8 @@ _REFUSED_TYPES = {
     "BadRequestError",  # vLLM, SGLang
     "NotFoundError",
 }
+# TGI's, whose messages are sentences of its own with figures in them (router/src/validation.rs).
+_OF_FIXED_WORDS = {"validation", "overloaded"}
 _DENIED_TYPES = {"authentication_error", "permission_error"}  # llama.cpp
 
 _NOT_ALLOWED = "I am not allowed to use the model at the moment. Please tell the people who run me."
@@ -37,45 +39,47 @@ _RETRY_STATUSES = {408, 409, 423, 424, 425}  # 4xx that say "not now" rather tha
 def from_status(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
     """The error for an HTTP answer that is no answer: any status outside 2xx, or a 2xx that holds no stream."""
     message, kind = _read(body)
-    detail = f"HTTP {status}: {message}"[:DETAIL_LIMIT_CHARS]
+    detail, quoted = _told(f"HTTP {status}", message, kind)
     retry_after = _retry_after(headers.get("Retry-After", ""))
     if status in {401, 403}:
-        return denied(detail)
+        return denied(detail, quoted)
     if status in {429, 529} or kind in _OVERLOADED_TYPES:
-        return ModelOverloaded(detail, retry_after_seconds=retry_after)
+        return ModelOverloaded(detail, quoted=quoted, retry_after_seconds=retry_after)
     # A proxy's own page says nothing about the request, except that it is too large (413).
     if status == 413 or (400 <= status < 500 and status not in _RETRY_STATUSES and kind is not None):
-        return ModelRefused(detail, user_notice=_NOT_TAKEN)
+        return ModelRefused(detail, quoted=quoted, user_notice=_NOT_TAKEN)
     if 300 <= status < 400:
         location = headers.get("Location", "")
         return ModelUnavailable(f"HTTP {status}: the address of the model redirects to {location!r}; set that one")
-    return ModelUnavailable(detail, retry_after_seconds=retry_after)
+    return ModelUnavailable(detail, quoted=quoted, retry_after_seconds=retry_after)
 
 
 def from_payload(payload: Mapping[str, Any]) -> ModelError:
     """The error in a frame of a stream whose status was 200: TGI's `{"error", "error_type"}`, or the nested form of
     llama.cpp, vLLM and SGLang `{"error": {"message", "type", "code"}}`."""
     message, kind = _message(payload)
-    detail = f"in the stream: {message}"[:DETAIL_LIMIT_CHARS]
+    detail, quoted = _told("in the stream", message, kind)
     if kind in _DENIED_TYPES:
-        return denied(detail)
+        return denied(detail, quoted)
     if kind in _OVERLOADED_TYPES:
-        return ModelOverloaded(detail)
+        return ModelOverloaded(detail, quoted=quoted)
     if kind in _REFUSED_TYPES:
-        return ModelRefused(detail, user_notice=_NOT_TAKEN)
-    return StreamCut(detail)
+        return ModelRefused(detail, quoted=quoted, user_notice=_NOT_TAKEN)
+    return StreamCut(detail, quoted=quoted)
 
 
 def not_a_frame(payload: bytes | object) -> StreamCut:
     """For a payload that is no piece of an answer and no error: a proxy's page, half a line, another protocol."""
     shown = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else repr(payload)
-    return StreamCut(f"a frame that is no answer: {shown}"[:DETAIL_LIMIT_CHARS])
+    return StreamCut("a frame that is no answer", quoted=shown[:DETAIL_LIMIT_CHARS])
 
 
-def denied(detail: str) -> ModelRefused:
+def denied(detail: str, quoted: str = "") -> ModelRefused:
     """The server wants another key."""
     return ModelRefused(
-        f"the model's server does not accept the key: set MODEL_TOKEN ({detail})", user_notice=_NOT_ALLOWED
+        f"the model's server does not accept the key: set MODEL_TOKEN, of a second model INFILL_MODEL_TOKEN ({detail})",
+        quoted=quoted,
+        user_notice=_NOT_ALLOWED,
     )
 
 
@@ -83,7 +87,16 @@ def after_first_piece(error: ModelError) -> StreamCut:
     """The same failure once a part of the answer was given."""
     if isinstance(error, StreamCut):
         return error
-    return StreamCut(str(error), retry_after_seconds=error.retry_after_seconds)
+    return StreamCut(error.detail, quoted=error.quoted, retry_after_seconds=error.retry_after_seconds)
+
+
+def _told(what: str, message: str, kind: str | None) -> tuple[str, str]:
+    """An error's `detail` and `quoted`. vLLM repeats a request that it does not understand, llama.cpp what it cannot
+    parse, and a broken answer is anything."""
+    message = message[:DETAIL_LIMIT_CHARS]
+    if kind in _OF_FIXED_WORDS:
+        return f"{what}: {message}", ""
+    return f"{what}, {kind}" if kind in _REFUSED_TYPES | _DENIED_TYPES | _OVERLOADED_TYPES else what, message
 
 
 def _read(body: bytes) -> tuple[str, str | None]:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -15,7 +16,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -127,7 +128,8 @@ class Frames:
             raise StreamCut(f"no token within {self._limit:g} s") from exc
         except (LineTooLong, aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as exc:
             # RuntimeError: aiohttp's word for a session that was closed under a stream.
-            raise StreamCut(f"the stream broke: {exc!r}") from exc
+            # Its words may be a piece of the answer.
+            raise StreamCut(f"the stream broke: {type(exc).__name__}", quoted=str(exc)) from exc
         finally:
             self._reading = False
         self._ended = not data
@@ -161,6 +163,9 @@ class ModelServer:
         self.shown_url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         self.timeouts = timeouts or Timeouts()
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
+        password = unquote(parts.password or "")
+        basic = base64.b64encode(f"{unquote(parts.username or '')}:{password}".encode()).decode() if password else ""
+        self._secrets = [one.encode() for one in (token, basic, password) if one]
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -198,7 +203,7 @@ class ModelServer:
         response = await self._post(path, body, deadline)
         try:
             if response.status != 200 or response.content_type in {"text/html", "application/json"}:
-                raise from_status(response.status, response.headers, await self._body(response))
+                raise from_status(response.status, response.headers, self._discreet(await self._body(response)))
             with closing(Frames(response.content, self.timeouts, deadline)) as frames:
                 yield frames
         finally:
@@ -220,7 +225,7 @@ class ModelServer:
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer from {self.shown_url} in time: {str(exc) or 'silence'}") from exc
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            raise ModelUnavailable(f"cannot reach {self.shown_url}: {exc}") from exc
+            raise self._unreachable(exc) from exc
 
     async def _json(self, method: str, path: str, body: dict[str, Any] | None, timeout: float | None = None) -> Any:
         seconds = timeout or self.timeouts.request
@@ -230,15 +235,22 @@ class ModelServer:
         except TimeoutError as exc:
             raise ModelUnavailable(f"no answer to {path} within {seconds:g} s") from exc
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            raise ModelUnavailable(f"cannot reach {self.shown_url}: {exc}") from exc
+            raise self._unreachable(exc) from exc
         if response.status != 200:
-            raise from_status(response.status, response.headers, data)
+            raise from_status(response.status, response.headers, self._discreet(data))
         if not whole:
             raise ModelUnavailable(f"an answer of more than {BODY_LIMIT_BYTES} bytes to {path}")
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError as exc:
             raise from_status(200, response.headers, data) from exc
+
+    def _unreachable(self, error: Exception) -> ModelUnavailable:
+        detail = f"cannot reach {self.shown_url}"
+        if isinstance(error, OSError):
+            return ModelUnavailable(f"{detail}: {error}")
+        # What is no HTTP is told in the other side's own words.
+        return ModelUnavailable(f"{detail}: {type(error).__name__}", quoted=str(error))
 
     async def _send(
         self, method: str, path: str, body: dict[str, Any] | None, accept: str = "application/json"
@@ -261,6 +273,13 @@ class ModelServer:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # The server closed a pooled connection at the moment it was used; nothing was answered on it.
             return await once()
+
+    def _discreet(self, page: bytes) -> bytes:
+        """An error page without our key: some servers and proxies repeat what they were sent, and what they say is
+        logged, and shown to people at a terminal."""
+        for secret in self._secrets:
+            page = page.replace(secret, b"[hidden]")
+        return page
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         try:

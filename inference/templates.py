@@ -130,7 +130,7 @@ class JinjaTemplate:
         try:
             text = render(dialog, self._source, ask, self._tokens)
         except error as exc:
-            raise InvalidDialog(f"the template of {self.name} refuses this dialog: {exc}") from exc
+            raise InvalidDialog(f"the template of {self.name} refuses this dialog", quoted=str(exc)) from exc
         if contents[-1].strip() not in text:
             raise UnsupportedModel(f"the template of {self.name} changes what people write")
         return text

@@ -71,7 +71,7 @@ class TgiClient(AsyncClient):
                 max_concurrent_requests=int(data.get("max_concurrent_requests", 128)),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as exc:
-            raise ModelUnavailable(f"/info is not TGI's: {exc!r}") from exc
+            raise ModelUnavailable("/info is not TGI's", quoted=repr(exc)) from exc
 
     async def tokenize(self, text: str) -> list[TgiToken]:
         """The tokens of `text`, after the ones the server adds. Control tokens in it are parsed. Raises ModelError."""
@@ -79,7 +79,7 @@ class TgiClient(AsyncClient):
         try:
             return [TgiToken(int(t["id"]), str(t["text"]), int(t["start"]), int(t["stop"])) for t in data]
         except (KeyError, TypeError, ValueError) as exc:
-            raise ModelUnavailable(f"/tokenize is not TGI's: {exc!r}") from exc
+            raise ModelUnavailable("/tokenize is not TGI's", quoted=repr(exc)) from exc
 
     async def generate(
         self,
@@ -128,7 +128,7 @@ class TgiClient(AsyncClient):
         try:
             return Response.model_validate(data[0] if isinstance(data, list) else data)
         except (ValidationError, IndexError) as exc:
-            raise ModelUnavailable(f"/generate is not TGI's: {exc}") from exc
+            raise ModelUnavailable("/generate is not TGI's", quoted=str(exc)) from exc
 
     async def generate_stream(
         self,
@@ -195,6 +195,7 @@ class TgiGenerator:
             info.max_total_tokens,
             prompt_tokens=info.max_input_tokens,
             slots=max(1, info.max_concurrent_requests - margin),
+            provider="tgi",
         )
 
     async def aclose(self) -> None:

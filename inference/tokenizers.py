@@ -133,7 +133,7 @@ class ServerTokenizer:
         try:
             return tuple(int(token) for token in data["tokens"])
         except (KeyError, TypeError, ValueError) as exc:
-            raise ModelUnavailable(f"/tokenize gives no ids: {str(data)[:200]}") from exc
+            raise ModelUnavailable("/tokenize gives no ids", quoted=str(data)[:200]) from exc
 
     async def _ask_tgi(self, text: str) -> tuple[int, ...]:
         data = await self._server.post_json("/tokenize", {"inputs": text})
@@ -142,7 +142,7 @@ class ServerTokenizer:
             added = next((index for index, token in enumerate(data) if token["stop"] > token["start"]), len(data))
             return tuple(int(token["id"]) for token in data[added:])
         except (KeyError, TypeError, ValueError) as exc:
-            raise ModelUnavailable(f"/tokenize is not TGI's: {str(data)[:200]}") from exc
+            raise ModelUnavailable("/tokenize is not TGI's", quoted=str(data)[:200]) from exc
 
 
 class _IdCache:

@@ -23,6 +23,11 @@ class _Cancellable(AbstractConnection):
             await self.disconnect(nowait=True)
             raise asyncio.CancelledError
 
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        # Never with a PING before the greeting: where a server wants a password and is given none, redis-py 8.1 does
+        # not come back from the refusal of that, and the program would neither start nor say why.
+        await super().on_connect_check_health(check_health=False)
+
 
 def cancellable(connection: type[AbstractConnection]) -> type[AbstractConnection]:
     """The same kind of connection, whose commands end when their task is cancelled."""

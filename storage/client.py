@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from importlib.resources import files
 from typing import Any
 
@@ -9,8 +10,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.commands.core import AsyncScript
+from redis.exceptions import AuthenticationError, NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -72,12 +73,46 @@ class store_errors:  # noqa: N801  # used like a function; a generator would tak
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, _AWAY):
-            raise StoreUnavailable(f"the store does not answer: {error or type(error).__name__}") from error
+            what = _remedy(error) or "the store does not answer"
+            raise StoreUnavailable(f"{what}: {error or type(error).__name__}") from error
+        if isinstance(error, ResponseError) and (remedy := _remedy(error)):
+            raise StoreUnavailable(f"{remedy}: {error}") from error
         if isinstance(error, ResponseError) and str(error).startswith(_PASSING_ANSWERS):
             raise StoreUnavailable(f"the store cannot write: {error}") from error
 
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, OSError)
+
+
+# https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+_OTHER_NAME = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+
+_NOT_LET_IN = (
+    "HELLO must be called",
+    "NOAUTH",
+    "WRONGPASS",
+    "Authentication required",
+    "invalid username-password pair",
+)
+
+
+def _remedy(error: BaseException) -> str:
+    """What is wrong with how the store is reached, and what to do; "" when it is away for all that is known."""
+    text = str(error)
+    # Not by the class alone: redis-py wraps it where it connects again, and HELLO is refused with a text of its own.
+    if isinstance(error, AuthenticationError) or text.startswith(_NOT_LET_IN):
+        return "the store lets nobody in with this name and password: set both in REDIS_URL, redis://name:password@host"
+    if isinstance(error, NoPermissionError) or "ACL failure in script" in text:
+        return "the store's user may not do what this program has to: give it the rules of deploy/redis/users.acl"
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return ""
+    if cause.verify_code in _OTHER_NAME:
+        return "the store's certificate is for another host: name the one in REDIS_URL that it was made for"
+    return "the store's certificate is not trusted: add ?ssl_ca_certs=/path/of/your-ca.pem to REDIS_URL"
 
 
 def load_script(redis: Redis, *names: str) -> AsyncScript:

@@ -86,6 +86,18 @@ class EmbeddedValkey:
                 log.warning("left the embedded store without looking whether it is still used: %s", exc)
                 return False
 
+    def is_alive(self) -> bool:
+        """Whether a server lives on these data now. Changes nothing and waits for nobody."""
+        if fcntl is None or not (self.directory / "server.lock").exists():
+            return False
+        with (self.directory / "server.lock").open("rb") as server_lock:
+            try:
+                # Shared, so that two who look at once do not see each other.
+                fcntl.flock(server_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     # --- files
 
     def _prepare_directory(self) -> None:

@@ -14,7 +14,7 @@ from conversation.errors import QueueFull
 from conversation.model import InboundMessage, Job, ThreadId
 from conversation.ports import Accepted, EditOutcome, Inbox, Standing
 from storage.client import store_errors
-from storage.keys import DEDUPE_SECONDS, Keys
+from storage.keys import DEDUPE_SECONDS, Keys, split_address
 from storage.lanes import lane_of, place_of
 from storage.records import dump_message, load_message, message_record
 from storage.scripts import queue_script
@@ -103,12 +103,14 @@ class RedisInbox:
 
     async def addresses(self, within: ThreadId) -> list[ThreadId]:
         """See Inbox.addresses. In small steps, which keep nobody waiting. What such an address is made of holds none
-        of the signs that mean something in a pattern."""
-        every = self._keys.address("")
+        of the signs that mean something in a pattern. Never a SCAN: it would read the names of all that others keep
+        on the same server, and no ACL can bound it."""
+        place, channel = split_address(within)
         found: dict[ThreadId, None] = {}
         with store_errors():
-            async for name in self._redis.scan_iter(f"{every}{str(within).rstrip(':')}:*", count=SCANNED_AT_ONCE):
-                found[ThreadId.parse(name.decode().removeprefix(every))] = None
+            pattern = f"{channel}*" if within.channel else "*"
+            async for rest, _ in self._redis.zscan_iter(self._keys.places(place), pattern, SCANNED_AT_ONCE):
+                found[ThreadId.parse(f"{place}:{rest.decode()}")] = None
         return list(found)
 
     async def standing(self, address: ThreadId) -> Standing:

@@ -6,8 +6,9 @@ touches stand in one slot. There is one partition now.
 Classes of lifetime:
 - content (turns, threads, counts, screens, addresses, mutes, opinions): `content_seconds`, 7 days unless set, from the
   last write, or up to a hundredth less.
-- settings (preferences, whom we have met): 400 days from their last use. They are no content but choices, which must
-  outlast a long absence; more than a year, so that what is used once a year stays. What nobody uses goes all the same.
+- settings (preferences, whom we have met, the logs' key): 400 days from their last use. They are no content but
+  choices, which must outlast a long absence; more than a year, so that what is used once a year stays. What nobody
+  uses goes all the same.
 - dedupe: the platforms redeliver for minutes; a day is kept, and never less than an hour.
 - queue: refreshed together by every script that touches a thread's queue, and longer than any job can wait; what was
   refreshed within the hour may be left alone.
@@ -16,11 +17,15 @@ Classes of lifetime:
 - gateways: a session of Discord's for an hour (Discord keeps one for minutes), who has it for a few seconds, and the
   places that are caught up in as long as content.
 - schema: as long as the queue; written again at every start.
+- quotas: a window's counter an hour longer than the window; what a job was answered for a day, which is longer than
+  any question waits for its model.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from conversation.model import ThreadId
 
 SCHEMA_VERSION = 3  # 3: an older program would find no messages in a job
 
@@ -29,8 +34,16 @@ DEDUPE_SECONDS = DAY_SECONDS
 QUEUE_SECONDS = 30 * DAY_SECONDS
 SLOT_SECONDS = 120  # longer than any lease; an embedded model's name comes never again, so its keys must go
 GATEWAY_SECONDS = 3600
+QUOTA_SECONDS = DAY_SECONDS
+QUOTA_MARGIN_SECONDS = 3600
 SETTING_SECONDS = 400 * DAY_SECONDS
 GROUP = "workers"
+
+
+def split_address(address: ThreadId) -> tuple[str, str]:
+    """An address as `places` knows it: its workspace or server, and the rest of its text."""
+    platform, tenant, rest = str(address).split(":", 2)
+    return f"{platform}:{tenant}", rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +147,17 @@ class Keys:
         """sorted set: places of this bot, by when what was last seen there was written (milliseconds)"""
         return f"{self.base}:gateway-marks:{bot}"
 
+    # --- quotas
+    def quota(self, owner: str, period_seconds: int, window: int) -> str:
+        """hash: requests and tokens of this person, channel or tenant in one window: that which begins `window` periods
+        after 1970"""
+        return f"{self.base}:quota:{owner}:{period_seconds}:{window}"
+
+    def quota_job(self, job_id: str) -> str:
+        """hash: verdict (`admitted`, or `<scope> <unit> <period> <amount> <free at>` of the bound that refused it), and
+        `tokens:<revision>`, what it was said to have used"""
+        return f"{self.base}:quota-job:{job_id}"
+
     # --- settings
     def preferences(self, owner: str) -> str:
         """string: what a channel or a person has set, as JSON"""
@@ -142,6 +166,10 @@ class Keys:
     def met(self, person: str) -> str:
         """string: the job that brought this person's first answer"""
         return f"{self.base}:met:{person}"
+
+    def log_key(self) -> str:
+        """string: bytes with which the logs of all processes digest people's and places' ids"""
+        return f"{self.base}:log-key"
 
     # --- dedupe
     def seen(self, key: str) -> str:
@@ -158,6 +186,11 @@ class Keys:
     def address(self, address: str) -> str:
         """string: the conversation that a platform's thread belongs to"""
         return f"{self.base}:address:{address}"
+
+    def places(self, within: str) -> str:
+        """sorted set: the addresses of a workspace or server (`<platform>:<tenant>`), each as the rest of its text, by
+        when it surely is no more (seconds)"""
+        return f"{self.base}:places:{within}"
 
     def muted(self, address: str) -> str:
         """string: there while this service speaks at the address only when it is mentioned"""

@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 
 from conversation.model import (
+    Belonging,
     Checkpoint,
     Command,
     Ending,
     InboundMessage,
     Language,
+    Milestones,
     Preferences,
     Provenance,
     Role,
@@ -77,7 +79,8 @@ def load_message(data: bytes) -> InboundMessage:
     record["address"] = ThreadId.parse(record["address"])
     record["command"] = Command(record.get("command", Command.ASK))
     record["skill"] = Skill(record.get("skill", Skill.ASK))
-    for name in ("dedupe_keys", "shown_in", "above"):
+    record["belonging"] = Belonging(record.get("belonging", Belonging.MEMBER))
+    for name in ("dedupe_keys", "shown_in", "above", "roles"):
         record[name] = tuple(record.get(name, ()))
     return InboundMessage(**record)
 
@@ -94,4 +97,5 @@ def load_checkpoint(data: bytes) -> Checkpoint:
     record["segments"] = tuple(
         Segment(**{**segment, "state": SegmentState(segment["state"])}) for segment in record["segments"]
     )
+    record["milestones"] = Milestones(**record.get("milestones", {}))
     return Checkpoint(**record)

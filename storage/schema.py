@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from redis.asyncio import Redis
 
 from conversation.errors import SchemaTooNew
@@ -20,3 +22,10 @@ async def check_schema(redis: Redis, keys: Keys) -> None:
             f"the store's layout is version {version!r} and this program knows {SCHEMA_VERSION}: run the newer version "
             f"of it, or give this one a store or a prefix of its own (the mark is the key {keys.schema()})"
         )
+
+
+async def stored_schema(redis: Redis, keys: Keys) -> str:
+    """The version of the layout that the store has now; "" for none yet. Changes nothing. Raises StoreUnavailable."""
+    with store_errors():
+        found = cast("bytes | None", await redis.get(keys.schema()))
+    return found.decode(errors="replace") if found is not None else ""

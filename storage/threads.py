@@ -6,8 +6,9 @@ each its place. Here they are read, edited and taken away.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -15,10 +16,11 @@ from redis.asyncio import Redis
 from redis.exceptions import WatchError
 
 from conversation.errors import StoreUnavailable
-from conversation.model import Preferences, Role, Thread, ThreadId, Turn
+from conversation.model import InboundMessage, Preferences, Role, Thread, ThreadId, Turn
 from conversation.ports import AS_THE_SERVICE, ThreadStore
+from conversation.question import edited
 from storage.client import load_script, store_errors
-from storage.keys import Keys
+from storage.keys import Keys, split_address
 from storage.records import dump_preferences, dump_turn, load_preferences, load_turn
 
 # A try is lost only to another write that got through; so many in a row mean that something else is wrong.
@@ -73,8 +75,14 @@ class RedisThreads:
 
     async def bind(self, address: ThreadId, conversation_id: str) -> None:
         """See ThreadStore.bind."""
+        keys, seconds = self._keys, round(self._keys.content_seconds * 1.01)
+        within, rest = split_address(address)
         with store_errors():
-            await self._redis.set(self._keys.address(str(address)), conversation_id, ex=self._keys.content_seconds)
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.set(keys.address(str(address)), conversation_id, ex=keys.content_seconds)
+                pipeline.zadd(keys.places(within), {rest: round(time.time()) + seconds})
+                pipeline.expire(keys.places(within), seconds)
+                await pipeline.execute()
 
     async def add(self, conversation_id: str, turns: Sequence[Turn]) -> None:
         """See ThreadStore.add."""
@@ -97,10 +105,9 @@ class RedisThreads:
             found: Any = await self._redis.smembers(self._keys.citing(str(source)))
         return tuple(ThreadId.parse(one.decode()) for one in found)
 
-    async def edit_turn(self, conversation_id: str, message_id: str, text: str, edited_at: float = 0.0) -> bool:
-        """The person edited the message with the platform's id `message_id`: its turn says `text` now. False when no
-        person's turn came from it."""
-        return await self._change(conversation_id, lambda turns: _edit(turns, message_id, text, edited_at))
+    async def edit_turn(self, conversation_id: str, edit: InboundMessage) -> bool:
+        """See ThreadStore.edit_turn."""
+        return await self._change(conversation_id, lambda turns: _edit(turns, edit))
 
     async def purge_message(self, conversation_id: str, message_id: str) -> bool:
         """The message with the platform's id `message_id` was deleted: removes its turn, and when it was the last of
@@ -160,10 +167,10 @@ class RedisThreads:
         raise StoreUnavailable(f"the thread changed {TRIES} times while one of its turns was to be changed")
 
 
-def _edit(turns: Iterable[Turn], message_id: str, text: str, edited_at: float) -> _Change:
+def _edit(turns: Iterable[Turn], edit: InboundMessage) -> _Change:
     # Only people's: platforms report our own edits of an answer too.
-    ours = [turn for turn in turns if turn.role is Role.USER and message_id in turn.message_ids]
-    return _Change(put=[replace(turn, text=text, edited_at=edited_at) for turn in ours])
+    theirs = [turn for turn in turns if turn.role is Role.USER and edit.target in turn.message_ids]
+    return _Change(put=[edited(turn, edit) for turn in theirs])
 
 
 def _purge(turns: Sequence[Turn], message_id: str) -> _Change:

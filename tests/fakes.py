@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
@@ -58,6 +59,8 @@ class ScriptedModel:
         question = question.rpartition("<</SYS>>\n\n")[2]
         pieces = [f" {word}" for word in self.answer(question).split(" ")]
         said = len(partial.split(" ")) - 1 if partial else 0
+        if (lead := re.match(r" ```(?:\w*\n|(?= |\Z))", partial)) and lead[0] != pieces[0]:
+            said -= 1  # no word of ours: the answer was begun for us
         self.open_streams += 1
         self.most_open = max(self.most_open, self.open_streams)
         try:

@@ -23,6 +23,7 @@ import aiohttp
 from discord import File
 from discord.http import HTTPClient, Route, json_or_text
 
+from adapters.discord.counting import counted
 from adapters.discord.decoding import read_leniently
 from adapters.discord.identity import REFUSED, DiscordRefused
 from adapters.discord.limits import ABOUT_ME, EVERYWHERE
@@ -30,6 +31,7 @@ from adapters.discord.refusals import Limited, TokenRefused, refused
 from adapters.proxies import proxy_for
 from conversation.errors import StoreUnavailable, Unreachable
 from conversation.fencing import assure_in_time
+from conversation.observing import UNOBSERVED, Observer
 from conversation.pacing import Allowance, RateBudget, Use, take_or_raise
 
 log = logging.getLogger(__name__)
@@ -45,8 +47,8 @@ CONNECT_SECONDS = 5.0
 class _Line:
     """What all calls share: the token and the session, which is made at the first call."""
 
-    def __init__(self, token: str, timeout_seconds: float) -> None:
-        self.token = token
+    def __init__(self, token: str, timeout_seconds: float, observer: Observer) -> None:
+        self.token, self._observer = token, observer
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
 
@@ -55,7 +57,10 @@ class _Line:
             # aiohttp's own context is made when it is imported, before a program could set SSL_CERT_FILE.
             context = ssl.create_default_context() if urlsplit(url).scheme == "https" else True
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context), timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(ssl=context),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[counted(self._observer)],
             )
         return self._session
 
@@ -120,9 +125,10 @@ class DiscordApi:
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         on_refused: Callable[[DiscordRefused], object] = lambda _: None,
+        observer: Observer = UNOBSERVED,
     ) -> None:
-        self.budget = budget
-        self._line = _Line(token, timeout_seconds)
+        self.budget, self.observer = budget, observer
+        self._line = _Line(token, timeout_seconds, observer)
         self._on_refused, self._is_refused = on_refused, False
         self._me = ""
 

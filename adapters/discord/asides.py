@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 PROMISE = "I cannot store your question at the moment. I answer it as soon as I can: no need to send it again."
 AGAIN_SECONDS = 300.0
+# Somebody who may not ask is told so before everybody: not with each message.
+REFUSED_SECONDS = 24 * 3600.0
 
 
 class Asides:
@@ -26,6 +28,7 @@ class Asides:
     def __init__(self, api: DiscordApi, background: Background) -> None:
         self._api, self._background = api, background
         self._said = Lately(AGAIN_SECONDS)
+        self._refused = Lately(REFUSED_SECONDS)
 
     def tell(self, place: Place, message_id: str, sentence: str) -> None:
         """Reply to this message."""
@@ -33,6 +36,13 @@ class Asides:
         if said not in self._said:
             self._said.add(said)
             self._background.start(self._reply(place.id, message_id, sentence), "tell a person")
+
+    def refuse(self, place: Place, message_id: str, person: str, sentence: str) -> None:
+        """The same to somebody who may not ask; once a day in a channel, its threads included."""
+        name = f"{place.parent or place.id} {person}"
+        if name not in self._refused:
+            self._refused.add(name)
+            self.tell(place, message_id, sentence)
 
     async def _reply(self, channel: str, message_id: str, sentence: str) -> None:
         reference = {"message_id": message_id, "channel_id": channel, "fail_if_not_exists": False}

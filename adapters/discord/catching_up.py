@@ -20,6 +20,7 @@ from adapters.discord.payloads import Json, Malformed, milliseconds_of, part, pa
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
 from conversation.errors import StoreUnavailable
+from conversation.pseudonyms import pseudonym
 from conversation.waits import growing_waits
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class CatchingUp:
         few = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
             for mark, since_ms in marks:
-                work = self._persist(mark, few, partial(self._place, mark, since_ms))
+                work = self._persist(_channel(mark), few, partial(self._place, mark, since_ms))
                 group.create_task(work, name=f"catch up in {mark}")
             for channel in self._access.help_channels - {_channel(mark) for mark, _ in marks}:
                 work = self._persist(channel, few, partial(self._watch, channel))
@@ -73,7 +74,7 @@ class CatchingUp:
         if marks:
             log.info("caught up in %d places of Discord's", len(marks))
 
-    async def _persist(self, name: str, few: asyncio.Semaphore, read: Callable[[], Awaitable[None]]) -> None:
+    async def _persist(self, channel: str, few: asyncio.Semaphore, read: Callable[[], Awaitable[None]]) -> None:
         """Read until it is read: left out, its next message would move its mark over what is missing."""
         for wait in growing_waits():
             async with few:
@@ -81,9 +82,9 @@ class CatchingUp:
                     await read()
                     break
                 except Unanswered as exc:
-                    log.warning("%s could not be caught up in, and is tried again: %s", name, exc)
+                    log.warning("%s could not be caught up in, and is tried again: %s", pseudonym(channel), exc)
                 except Exception:  # a place that nobody can read must not keep us from all others
-                    log.exception("%s could not be caught up in", name)
+                    log.exception("%s could not be caught up in", pseudonym(channel))
                     break
             await asyncio.sleep(wait)
 
@@ -93,7 +94,9 @@ class CatchingUp:
         try:
             place = place_of(part(await self._call(lambda: self._http.get_channel(int(channel)))))
         except (discord.HTTPException, Malformed, ValueError) as exc:
-            log.error("DISCORD_HELP_CHANNELS: Discord does not show me the channel %s (%s)", channel, why(exc))
+            # Not the whole id; but whoever knows the setting sees which one it is.
+            text = "DISCORD_HELP_CHANNELS: Discord does not show me the channel whose id ends in %s (%s)"
+            log.error(text, channel[-4:], why(exc))
         else:
             if place is not None:
                 self._receiving.watch(place)
@@ -122,7 +125,7 @@ class CatchingUp:
             else:
                 await self._messages(place, since_ms)
         except discord.HTTPException as exc:  # `_call` lets nothing else pass than that it is hidden
-            log.info("%s cannot be caught up in: %s", mark, why(exc))
+            log.info("%s cannot be caught up in: %s", pseudonym(_channel(mark)), why(exc))
             await self._drop(mark)
 
     async def _messages(self, place: Place, since_ms: int) -> None:
@@ -139,7 +142,9 @@ class CatchingUp:
                 after = int(snowflake(message, "id"))
             if len(found) < PAGE:
                 return
-        log.warning("%s: more than %d messages are new; the rest waits for another time", place.id, MAX_PAGES * PAGE)
+        log.warning(
+            "%s: more than %d messages are new; the rest waits for another time", pseudonym(place.id), MAX_PAGES * PAGE
+        )
         self._marks.hold(place, milliseconds_of(str(after)))
 
     async def _page(self, place: Place, after: int) -> list[Json]:
@@ -154,7 +159,9 @@ class CatchingUp:
         for post in posts[:MAX_POSTS]:
             await self._messages(post, milliseconds_of(post.id) - 1)
         if len(posts) > MAX_POSTS:
-            log.warning("%s: more than %d posts are new; the rest waits for another time", forum.id, MAX_POSTS)
+            log.warning(
+                "%s: more than %d posts are new; the rest waits for another time", pseudonym(forum.id), MAX_POSTS
+            )
             self._marks.hold(forum, milliseconds_of(posts[MAX_POSTS - 1].id))
 
     async def _posts(self, forum: Place, since_ms: int) -> Sequence[Place]:

@@ -11,8 +11,10 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from adapters.discord.counting import counted
 from adapters.discord.decoding import read_leniently
 from adapters.proxies import proxy_for
+from conversation.observing import UNOBSERVED, Observer
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class CorralClient(discord.Client):
     cannot read, and knows nothing of a session that another process began. A connection on which nothing comes for
     `silence_seconds` is taken for broken. To be made while the loop runs."""
 
-    def __init__(self, *, silence_seconds: float = 60.0) -> None:
+    def __init__(self, *, silence_seconds: float = 60.0, observer: Observer = UNOBSERVED) -> None:
         super().__init__(
             intents=intents(),
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -49,6 +51,7 @@ class CorralClient(discord.Client):
             # aiohttp's own context is as old as its import, and may not know the operator's SSL_CERT_FILE.
             connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
             proxy=proxy_for(Route.BASE),
+            http_trace=counted(observer),
         )
 
     def parse_with(self, parsers: Mapping[str, Parser]) -> None:

@@ -20,12 +20,14 @@ from adapters.discord.forms import MOST_TYPED, Filled, form
 from adapters.discord.identity import NOT_DIRECT
 from adapters.discord.interactions import called
 from adapters.discord.pending import Pending, until_seen_to
+from adapters.discord.people import People
 from adapters.discord.rendering import MAX_CONTENT
 from adapters.discord.roots import show_root
 from adapters.discord.wishing import Given
-from adapters.understanding import asking, remarks_on
+from adapters.understanding import remarks_on
+from conversation import notices
 from conversation.attached import fence_for
-from conversation.errors import CorralError, PromptError, Refused, StoreUnavailable
+from conversation.errors import CorralError, DeliveryError, NotAllowed, PromptError, Refused, StoreUnavailable
 from conversation.model import Action, Skill
 from conversation.order import InOrder
 from conversation.reception import Heard, Press, Reception
@@ -59,9 +61,15 @@ class Desk:
     is asked in direct messages: Discord offers no commands there, but buttons below old answers."""
 
     def __init__(
-        self, reception: Reception, attachments: Attachments, pending: Pending, *, direct: bool = True
+        self,
+        reception: Reception,
+        attachments: Attachments,
+        pending: Pending,
+        people: People,
+        *,
+        direct: bool = True,
     ) -> None:
-        self._reception, self._attachments, self._direct = reception, attachments, direct
+        self._reception, self._attachments, self._people, self._direct = reception, attachments, people, direct
         self._order = InOrder()
         self.pending = pending
 
@@ -96,6 +104,8 @@ class Desk:
     async def about(self, interaction: discord.Interaction, message: discord.Message, skill: Skill = Skill.ASK) -> None:
         """The wish to have somebody's message answered, or `skill` done with the code in it."""
         by = called(interaction)
+        if await self._is_refused(interaction):
+            return
         if missing := interactions.missing_permissions(interaction):
             await say(interaction, NOT_HERE.format(missing=", ".join(missing)))
         elif await think(interaction):
@@ -108,19 +118,24 @@ class Desk:
     @until_seen_to
     async def forget(self, interaction: discord.Interaction) -> None:
         """The wish to have a conversation forgotten."""
+        if await self._is_refused(interaction):
+            return
         if await think(interaction) and (error := await self._store(interactions.forget(called(interaction)))):
             await tell(interaction, error)
 
     @until_seen_to
     async def status(self, interaction: discord.Interaction) -> None:
         """The wish to know how things stand."""
+        if await self._is_refused(interaction):
+            return
         if await think(interaction) and (error := await self._store(interactions.status(called(interaction)))):
             await tell(interaction, error)
 
     @until_seen_to
     async def help(self, interaction: discord.Interaction) -> None:
         """What can be done, with examples to press: whatever else is away, this is there."""
-        await say(interaction, helping.TEXT, view=helping.examples())
+        if not await self._is_refused(interaction):
+            await say(interaction, helping.TEXT, view=helping.examples())
 
     @until_seen_to
     async def press(
@@ -158,6 +173,8 @@ class Desk:
         paste: bool = False,
     ) -> bool:
         """Whether it can be asked here as it is; if not, the person is told why, or given a form."""
+        if await self._is_refused(interaction):
+            return False
         lacking = _lacking(given) if not files else ""
         if not _is_hidden(interaction, private) and (missing := interactions.missing_permissions(interaction)):
             await say(interaction, NOT_HERE.format(missing=", ".join(missing)))
@@ -171,6 +188,14 @@ class Desk:
         else:
             return True
         return False
+
+    async def _is_refused(self, interaction: discord.Interaction) -> bool:
+        """Whether this person may not ask here; they alone are told. Before everybody sees what they ask."""
+        by = called(interaction)
+        refusal = self._reception.refusal(by.person(by.place.address(by.id)), asked_again=True)
+        if refusal:
+            await say(interaction, refusal)
+        return bool(refusal)
 
     async def _ask(
         self, interaction: discord.Interaction, given: Given, private: bool, files: Sequence[File] = ()
@@ -217,7 +242,7 @@ class Desk:
             question = ask_for(Wish(skill, files=read.files), above=True)
         except PromptError as error:
             return f"{error.user_notice}\n{read.remarks}".strip()
-        return await self._store(replace(about, message=asking(about.message, question)), read.remarks)
+        return await self._store(replace(about, message=question.into(about.message)), read.remarks)
 
     async def _store(self, heard: Heard, remarks: str = "") -> str:
         heard = replace(heard, message=replace(heard.message, remarks=remarks))
@@ -236,11 +261,24 @@ class Desk:
         try:
             # A double click is two presses at once: the second is to find what came of the first.
             async with asyncio.timeout(STORE_SECONDS), self._order.turn(pressed.message_id):
-                return await self._reception.pressed(pressed)
+                return await self._reception.pressed(await self._known(pressed))
         except (StoreUnavailable, Refused) as error:
             return error.user_notice
         except TimeoutError:
             return StoreUnavailable.user_notice
+
+    async def _known(self, pressed: Press) -> Press:
+        """With the roles that the person has where the button's conversation is, if it depends on them."""
+        if not self._reception.is_undecided(pressed.person):
+            return pressed
+        try:
+            now = await self._people.standing(pressed.person)
+        except DeliveryError as error:
+            log.info("the roles of who presses are not known: %s", error)
+            return pressed
+        if now is None:
+            raise NotAllowed("left the server", user_notice=notices.NOT_ALLOWED)
+        return replace(pressed, person=now)
 
 
 def file_of(attachment: discord.Attachment) -> File:

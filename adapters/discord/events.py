@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.called_by_name import points_above
-from adapters.discord.channels import PLATFORM, Kind, Place
+from adapters.discord.channels import DIRECT_GUILD, PLATFORM, Kind, Place
 from adapters.discord.identity import Identity
 from adapters.discord.payloads import (
     Json,
@@ -25,9 +25,11 @@ from adapters.discord.payloads import (
     snowflake_or_none,
     string,
 )
+from adapters.discord.people import roles_of
 from adapters.discord.reading import begins_with_mention, plain, title
 from adapters.discord.small_talk import is_small_talk, is_thanks
-from conversation.model import InboundMessage, ThreadId
+from conversation.access import Person
+from conversation.model import Belonging, InboundMessage, ThreadId
 from conversation.reception import Heard
 
 log = logging.getLogger(__name__)
@@ -195,6 +197,7 @@ def _said(message: Json, place: Place, ears: Ears, *, is_edit: bool = False) -> 
         above=_above(place, to_us, points_up, replied_to),
         reply_to=reply_to(place, thread, user, title(text, name)),
     )
+    inbound = _author(message, place, user).sign(inbound)
     heard = Heard(inbound, mentioned=asks, direct=direct, elsewhere=elsewhere and not asks)
     if thread == message_id or is_chat or is_bare:
         return Said(heard, files, by_name=by_name)
@@ -206,6 +209,15 @@ def _said(message: Json, place: Place, ears: Ears, *, is_edit: bool = False) -> 
         reply_to=reply_to(place, message_id, user, title(text, name)),
     )
     return Said(heard, files, Heard(own, mentioned=True), by_name)
+
+
+def _author(message: Json, place: Place, user: str) -> Person:
+    """Who wrote it; what is read from the history does not tell their roles."""
+    address = place.address(snowflake(message, "id"))
+    if place.guild == DIRECT_GUILD:
+        return Person(address, user)
+    member = part(message, "member")
+    return Person(address, user, roles=roles_of(member)) if member else Person(address, user, Belonging.UNKNOWN)
 
 
 def _edited(message: Json, place: Place, ears: Ears) -> Edited | None:

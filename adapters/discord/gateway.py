@@ -22,6 +22,7 @@ from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 from adapters.discord.client import CorralClient
 from adapters.discord.identifying import IDENTIFY_SECONDS, Identifying
 from adapters.discord.identity import REFUSED, DiscordRefused
+from adapters.discord.lookups import why
 from adapters.discord.payloads import Json, part, string
 from adapters.discord.progress import Marks, Progress, Seeing, Work
 from adapters.discord.turn import Session, Sessions, Turn
@@ -142,7 +143,7 @@ class Gateway:
                     raise DiscordRefused(_REFUSALS[4004]) from error
                 log.warning("Discord is away (%s)", error.status)
             except Exception as error:  # a frame that nobody can read, a proxy's page, a cut line: all the same to us
-                log.warning("the connection to Discord broke: %s", str(error) or type(error).__name__)
+                log.warning("the connection to Discord broke: %s", why(error))
             is_heard = self._socket is not None
             await self._leave()
             if not self._turn.is_ours:
@@ -206,7 +207,7 @@ class Gateway:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await socket.close(code=GOING_ON)
         except Exception as error:
-            log.info("the connection to Discord was not closed: %s", str(error) or type(error).__name__)
+            log.info("the connection to Discord was not closed: %s", why(error))
 
     # --- events
 

@@ -20,9 +20,10 @@ from adapters.discord.payloads import milliseconds_of
 from adapters.discord.places import PRIVATE_THREAD
 from adapters.discord.reading import title
 from adapters.markdown.links import INVISIBLE
-from adapters.understanding import ASK_ABOUT_IT, asking
-from conversation.model import Action, InboundMessage, ThreadId
-from conversation.reception import Heard, Person, Press
+from adapters.understanding import ASK_ABOUT_IT
+from conversation.access import Person
+from conversation.model import Action, Belonging, InboundMessage, ThreadId
+from conversation.reception import Heard, Press
 from conversation.skills import Question
 from conversation.splitting import split
 
@@ -45,6 +46,13 @@ class Called:
     id: str
     token: str
     application: str
+    roles: tuple[str, ...] = ()  # ids of those that the person has in the place's guild
+
+    def person(self, address: ThreadId) -> Person:
+        """The person there: of another guild than where it was called up, roles are not known."""
+        if address.tenant == self.place.guild:
+            return Person(address, self.user, roles=self.roles)
+        return Person(address, self.user, Belonging.UNKNOWN)
 
     @property
     def at(self) -> float:
@@ -77,7 +85,13 @@ def called(interaction: discord.Interaction) -> Called:
         id=str(interaction.id),
         token=interaction.token,
         application=str(interaction.application_id),
+        roles=_roles(interaction.user),
     )
+
+
+def _roles(user: discord.User | discord.Member) -> tuple[str, ...]:
+    # `Member.roles` has those only that are in discord.py's cache of the guild, which we leave empty.
+    return tuple(str(role) for role in user._roles) if isinstance(user, discord.Member) else ()
 
 
 def place_of_interaction(interaction: discord.Interaction) -> Place:
@@ -137,14 +151,14 @@ def public_question(by: Called, root: str, question: Question, thread_title: str
         dedupe_keys=(f"discord:interaction:{by.id}",),
         reply_to=reply_to(by.place, root, by.user, thread_title),
     )
-    return Heard(asking(message, question), mentioned=True, direct=by.place.kind is Kind.DIRECT)
+    return Heard(_signed(by, question.into(message)), mentioned=True, direct=by.place.kind is Kind.DIRECT)
 
 
 def private_question(by: Called, question: Question, thread_title: str) -> Heard:
     """A question that only who asks it sees, and its answer."""
     message = _said_privately(by, by.private_address, "")
     message = replace(message, reply_to={**message.reply_to, "title": thread_title}, private=True)
-    return Heard(asking(message, question), mentioned=True)
+    return Heard(_signed(by, question.into(message)), mentioned=True)
 
 
 def forget(by: Called) -> Heard:
@@ -162,7 +176,7 @@ def status(by: Called) -> Heard:
 
 
 def _said_privately(by: Called, address: ThreadId, text: str) -> InboundMessage:
-    return InboundMessage(
+    said = InboundMessage(
         address=address,
         message_id=by.id,
         author_id=by.user,
@@ -171,6 +185,11 @@ def _said_privately(by: Called, address: ThreadId, text: str) -> InboundMessage:
         sent_at=by.at,
         reply_to=by.private_reply_to,
     )
+    return _signed(by, said)
+
+
+def _signed(by: Called, message: InboundMessage) -> InboundMessage:
+    return by.person(message.address).sign(message)
 
 
 def about_message(by: Called, message_id: str, content: str) -> Heard:
@@ -185,7 +204,7 @@ def about_message(by: Called, message_id: str, content: str) -> Heard:
         above=(f"message:{by.place.id}:{message_id}",),
         reply_to=reply_to(by.place, message_id, by.user, title(content, by.name)),
     )
-    return Heard(message, mentioned=True, direct=by.place.kind is Kind.DIRECT)
+    return Heard(_signed(by, message), mentioned=True, direct=by.place.kind is Kind.DIRECT)
 
 
 def press(
@@ -206,7 +225,7 @@ def press(
     return Press(
         action=action,
         target=target,
-        person=Person(address, by.user),
+        person=by.person(address),
         person_name=by.name,
         id=by.id,
         at=by.at,
@@ -228,7 +247,7 @@ def showing(by: Called, action: Action, target: str, message_id: str) -> Press:
     return Press(
         action=action,
         target=target,
-        person=Person(by.private_address, by.user),
+        person=by.person(by.private_address),
         person_name=by.name,
         id=by.id,
         at=by.at,

@@ -63,6 +63,11 @@ def looks_at(channel: str) -> Allowance:
     return Allowance(f"discord:{channel}:looks", 4, 5.0, _MARGIN_SECONDS)
 
 
+def members_of(guild: str) -> Allowance:
+    """Asking how somebody stands in a server."""
+    return Allowance(f"discord:{guild}:members", 4, 1.0, _SHORT_MARGIN_SECONDS)
+
+
 def typing_in(channel: str) -> Allowance:
     """The typing indicator."""
     return Allowance(f"discord:{channel}:typing", 4, 5.0, _MARGIN_SECONDS)

@@ -28,12 +28,14 @@ from adapters.discord.identity import REFUSED, DiscordAccess, DiscordRefused, Id
 from adapters.discord.lookups import TOLD_IN, UNREACHABLE, Lookups, why
 from adapters.discord.payloads import Json, number, snowflake
 from adapters.discord.pending import Pending
+from adapters.discord.people import People
 from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
 from adapters.discord.settings import SettingsDesk
 from adapters.discord.turn import Sessions
 from conversation.background import Background
 from conversation.errors import CorralError
+from conversation.observing import EventResult, Observer
 from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Reception
 from conversation.waits import growing_waits
@@ -148,7 +150,7 @@ class DiscordListener:
 
     async def _log_in(self) -> CorralClient:
         for wait in growing_waits():
-            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS)
+            client = CorralClient(silence_seconds=self._ping_seconds * SILENT_PINGS, observer=self._api.observer)
             try:
                 async with asyncio.timeout(LOGIN_SECONDS):
                     await client.login(self._access.token)
@@ -191,13 +193,14 @@ def assemble(
     assert client.user is not None
     me = Identity(user=str(client.user.id), application=str(client.application_id))
     marks = Marks()
-    receiving = Receiving(access, me, reception, lookups, attachments, Asides(api, background), marks)
+    people = People(api)
+    receiving = Receiving(access, me, reception, lookups, people, attachments, Asides(api, background), marks)
     catching_up = CatchingUp(access, me.application, client.http, gateways, lookups, receiving, marks)
     pending = Pending()
-    desk = Desk(reception, attachments, pending, direct=access.direct)
+    desk = Desk(reception, attachments, pending, people, direct=access.direct)
     client.add_dynamic_items(*actions_of(desk))
     _hear_forms(client, desk)
-    handle = _handler(receiving, lookups, pending)
+    handle = _handler(receiving, lookups, pending, api.observer)
     gateway = Gateway(client, me.application, gateways, api.budget, handle, HANDLED, catching_up.run, marks, **more)
     return gateway, build_tree(client, desk, SettingsDesk(preferences, pending), direct=access.direct)
 
@@ -212,7 +215,9 @@ def _hear_forms(client: CorralClient, desk: Desk) -> None:
     client.event(on_interaction)
 
 
-def _handler(receiving: Receiving, lookups: Lookups, pending: Pending) -> Callable[[str, Json], Any]:
+def _handler(
+    receiving: Receiving, lookups: Lookups, pending: Pending, observer: Observer
+) -> Callable[[str, Json], Any]:
     def handle(event: str, payload: Json) -> Any:
         if event == INTERACTION:
             return pending.expect(snowflake(payload, "id")) if number(payload, "type") in _ASKING else None
@@ -222,7 +227,10 @@ def _handler(receiving: Receiving, lookups: Lookups, pending: Pending) -> Callab
             return receiving.gone(place) if place is not None else None
         if event == DELETED_MANY:
             return _each_deleted(receiving, payload)
-        return receiving.receive(event, payload) if receiving.is_news(event, payload) else None
+        if receiving.is_news(event, payload):
+            return receiving.receive(event, payload)
+        observer.heard("discord", EventResult.IGNORED)  # what other bots write, say
+        return None
 
     return handle
 

@@ -19,6 +19,7 @@ from adapters.discord.payloads import Json, Malformed, part, parts, snowflake, s
 from adapters.discord.refusals import GUARDED
 from conversation.errors import CorralError
 from conversation.pacing import RateBudget, Use, wait_for_room
+from conversation.pseudonyms import pseudonym
 from conversation.recent import Lately
 
 log = logging.getLogger(__name__)
@@ -54,10 +55,14 @@ def is_hidden(error: discord.HTTPException) -> bool:
 
 
 def why(error: Exception) -> str:
-    """For the log, without the page of what guards Discord, nor an address, which may hold a token."""
+    """For the log, without the page of what guards Discord, nor an address, which may hold a token, nor a payload."""
     if isinstance(error, discord.HTTPException):
         return f"HTTP {error.status}, code {error.code}"
-    return str(error) or type(error).__name__
+    if isinstance(error, CorralError):
+        return error.detail
+    if isinstance(error, Malformed | OSError) and str(error):
+        return str(error)
+    return type(error).__name__
 
 
 class Lookups:
@@ -137,9 +142,9 @@ class Lookups:
             return self._keep(part(found), guild)
         except (discord.HTTPException, *UNREACHABLE) as exc:
             self._assure_hidden(exc)
-            log.info("channel %s cannot be seen: %s", channel_id, why(exc))
+            log.info("channel %s cannot be seen: %s", pseudonym(channel_id), why(exc))
         except Malformed as exc:
-            log.warning("channel %s cannot be read: %s", channel_id, exc)
+            log.warning("channel %s cannot be read: %s", pseudonym(channel_id), exc)
         self._unseen.add(channel_id)
         return None
 

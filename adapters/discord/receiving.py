@@ -15,10 +15,18 @@ from adapters.discord.events import Deleted, Ears, Edited, News, Said
 from adapters.discord.identity import NOT_DIRECT, DiscordAccess, Identity
 from adapters.discord.lookups import Lookups, Unanswered
 from adapters.discord.payloads import Json, Malformed, milliseconds_of, part, snowflake, string
+from adapters.discord.people import People
 from adapters.discord.progress import Marks
 from adapters.fetching import Read
 from adapters.understanding import understood
-from conversation.errors import MessageTooLong, QueueFull, StoreUnavailable
+from conversation.errors import (
+    DeliveryError,
+    MessageTooLong,
+    NotAllowed,
+    QueueFull,
+    StoreUnavailable,
+    Unwritable,
+)
 from conversation.model import ThreadId
 from conversation.order import InOrder
 from conversation.ports import Accepted
@@ -43,10 +51,12 @@ class Receiving:
         me: Identity,
         reception: Reception,
         lookups: Lookups,
+        people: People,
         attachments: Attachments,
         asides: Asides,
         marks: Marks,
     ) -> None:
+        self._people = people
         self._access, self._me, self._reception = access, me, reception
         self._lookups, self._attachments, self._asides, self._marks = lookups, attachments, asides, marks
         self._order = InOrder()
@@ -111,6 +121,11 @@ class Receiving:
 
     async def _take(self, news: News | None, place: Place, message_id: str) -> None:
         accepted: Accepted | None = None
+        if isinstance(news, Said):
+            news = await self._known(news)
+        elif isinstance(news, Edited):
+            said = await self._known(news.said)
+            news = replace(news, said=said) if said is not None else None
         try:
             async with asyncio.timeout(STORE_SECONDS) as waiting:
                 match news:
@@ -127,10 +142,31 @@ class Receiving:
                         await self._reception.deleted(news.message)
         except QueueFull as error:  # never of a deletion: what was deleted must go, however much waits
             self._asides.tell(place, message_id, error.user_notice)
+        except NotAllowed as error:
+            # In a help channel people also talk to each other.
+            if isinstance(news, Said) and news.by_name:
+                self._asides.refuse(place, message_id, news.heard.message.author_id, error.user_notice)
         except TimeoutError as exc:
             raise StoreUnavailable(f"the store took longer than {STORE_SECONDS} s") from exc
         if isinstance(news, Said) or news is None:
             self._mark(place, message_id, accepted)
+
+    async def _known(self, said: Said) -> Said | None:
+        """With the author's roles, where it depends on them and what was read does not tell; None of somebody who left.
+        Raises Unanswered."""
+        author = said.heard.author
+        if not self._reception.is_undecided(author) or not await self._reception.concerns_us(said.heard):
+            return said
+        try:
+            now = await self._people.standing(author)
+        except Unwritable:
+            return said  # we were sent away: whoever answers asks again
+        except DeliveryError as exc:
+            raise Unanswered(str(exc)) from exc
+        if now is None:
+            return None
+        anew = replace(said.anew, message=now.sign(said.anew.message)) if said.anew is not None else None
+        return replace(said, heard=replace(said.heard, message=now.sign(said.heard.message)), anew=anew)
 
     async def _read(self, said: Said, waiting: asyncio.Timeout) -> Heard:
         """With the text of its files, and as the skill that it names, if the message concerns us: nobody else's files
@@ -162,7 +198,11 @@ class Receiving:
 
     def _promise(self, news: News | None, place: Place) -> bool:
         """Say that a question is not lost though it is not stored; of what may not be one nothing is said."""
-        if isinstance(news, Said) and news.heard.is_ours:
+        if (
+            isinstance(news, Said)
+            and news.heard.is_ours
+            and not self._reception.refusal(news.heard.author, asked_again=True)
+        ):
             self._asides.tell(place, news.heard.message.message_id, PROMISE)
             return True
         return False

@@ -10,6 +10,7 @@ from typing import Any
 from conversation.errors import DeliveryError, Paced, Unreachable, Unwritable
 
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK = 10003, 10008, 10015
+UNKNOWN_MEMBER, UNKNOWN_USER = 10007, 10013
 MISSING_ACCESS, NOT_OURS, NO_DM, NO_PERMISSION, INVALID_WEBHOOK_TOKEN = 50001, 50005, 50007, 50013, 50027
 ARCHIVED, NO_MUTUAL_GUILD = 50083, 50278
 THREAD_EXISTS, THREAD_LOCKED, INVALID_FORM = 160004, 160005, 50035
@@ -47,8 +48,8 @@ _SURMOUNTABLE = frozenset({ARCHIVED, INVALID_WEBHOOK_TOKEN, NOT_OURS})
 class Refusal(DeliveryError):
     """Discord said no, with a code that leaves something to do. Nothing was done."""
 
-    def __init__(self, route: str, code: int, detail: str) -> None:
-        super().__init__(f"{route}: {code} {detail}", certain=True)
+    def __init__(self, route: str, code: int, quoted: str) -> None:
+        super().__init__(f"{route}: {code}", certain=True, quoted=quoted)
         self.code = code
 
 

@@ -10,6 +10,7 @@ from adapters.discord.api import DiscordApi
 from adapters.discord.direct import Direct
 from adapters.discord.finding import FILE, MESSAGE
 from adapters.discord.messages import Messages
+from adapters.discord.people import People
 from adapters.discord.places import (
     Destination,
     asked_privately_in,
@@ -25,11 +26,13 @@ from adapters.discord.rendering import MAX_TEXT
 from adapters.discord.shown import Roots, as_public
 from adapters.discord.status import Status
 from adapters.discord.threads import Threads
+from conversation.access import Person
 from conversation.model import Job, Segment, ThreadId
 from conversation.ports import (
     Attachment,
     ClosesPlaces,
     Content,
+    KnowsPeople,
     OpensPlaces,
     ReplySink,
     TakesFiles,
@@ -53,6 +56,7 @@ class DiscordReplies:
         self._status = Status(api, self._threads)
         self._messages, self._direct = Messages(api), Direct(api)
         self._private = PrivateAnswers(api, self._messages, self._direct)
+        self._people = People(api)
         self._gone = Recent[None]()  # messages that somebody deleted
         self._instead = Recent[str]()  # by an old answer's message that is gone: what shows the new one
 
@@ -152,6 +156,10 @@ class DiscordReplies:
         """See TellsPrivately.tell."""
         await self._direct.tell(job, text)
 
+    async def standing(self, person: Person) -> Person | None:
+        """See KnowsPeople.standing."""
+        return await self._people.standing(person)
+
     async def _show_instead(self, job: Job, at: Destination, segment: Segment, content: Content) -> None:
         """The new answer was to take the place of an old one that somebody deleted: it gets a message of its own."""
         assert segment.message_id is not None
@@ -171,3 +179,4 @@ _opens_places: type[OpensPlaces] = DiscordReplies
 _closes_places: type[ClosesPlaces] = DiscordReplies
 _tells_privately: type[TellsPrivately] = DiscordReplies
 _takes_files: type[TakesFiles] = DiscordReplies
+_knows_people: type[KnowsPeople] = DiscordReplies

@@ -18,7 +18,6 @@ from conversation.model import Preferences
 from conversation.notices import ADMINS_ONLY, FOR_NEW_THREADS
 from conversation.preference_desk import PreferenceDesk
 from conversation.preferences import Entered
-from conversation.reception import Person
 
 STORE_SECONDS = 5.0
 # Discord takes no empty option: these unset a field.
@@ -49,7 +48,7 @@ class SettingsDesk:
         self, interaction: discord.Interaction, entered: Entered, of_channel: bool, is_change: bool, reset: bool
     ) -> str:
         by = called(interaction)
-        person, is_admin = Person(by.place.address(by.id), by.user), may_manage(interaction)
+        person, is_admin = by.person(by.place.address(by.id)), may_manage(interaction)
         desk = self._preferences
         try:
             async with asyncio.timeout(STORE_SECONDS):

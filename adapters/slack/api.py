@@ -5,8 +5,9 @@ Nothing is repeated here: a repeated post is a second message. Delivery looks fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -17,10 +18,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from adapters.proxies import proxy_for
 from adapters.slack.addresses import is_slacks, origin_of
 from adapters.slack.client import web_client
+from adapters.slack.counting import DOWNLOAD, LIMITED, OK, RESPOND, SOCKET, SWITCHED, UPLOAD, Call
 from adapters.slack.identity import Identity
 from adapters.slack.limits import METHODS, limit_of
 from conversation.errors import DeliveryError, Paced, StoreUnavailable, Unreachable, Unwritable
 from conversation.fencing import assure_in_time
+from conversation.observing import UNOBSERVED, Observer
 from conversation.pacing import RateBudget, Use, take_or_raise
 
 Reply = Mapping[str, Any]
@@ -38,6 +41,9 @@ _FORMS = frozenset({"auth.test", "conversations.history", "conversations.info", 
 # Slack is broken or away, and says so with HTTP 200: "some aspect of the operation may have succeeded" (the methods'
 # pages, on errors).
 _UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+
+# What is no word of Slack's is a proxy's, say, and could be anything.
+_CODE = re.compile(r"[a-z0-9_.]{1,64}")
 
 _ARCHIVED = "This channel is archived."
 _NOT_IN = "I am not in this channel. Invite me with `/invite`, and ask again."
@@ -96,8 +102,9 @@ class SlackApi:
         *,
         base_url: str = AsyncWebClient.BASE_URL,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        observer: Observer = UNOBSERVED,
     ) -> None:
-        self.budget = budget
+        self.budget, self.observer = budget, observer
         self._client = web_client(token, base_url)
         self._origin, self._token = origin_of(base_url), token
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
@@ -126,6 +133,10 @@ class SlackApi:
         Unreachable where Slack is away or broken, `certain` only when nothing can have been sent.
         """
         assure_in_time()
+        with Call(self.observer, method) as counted:
+            return await self._call(team, method, arguments, counted)
+
+    async def _call(self, team: str, method: str, arguments: Mapping[str, object], counted: Call) -> Reply:
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
             if method in _FORMS:
@@ -133,13 +144,15 @@ class SlackApi:
             else:
                 reply = await self._web.api_call(method, json=given)
         except SlackApiError as exc:
-            raise await self._refused(team, method, exc) from exc
+            raise await self._refused(team, method, exc, counted) from exc
         except aiohttp.ClientConnectorError as exc:
             raise Unreachable(f"{method}: no connection: {exc}", certain=True) from exc
         except aiohttp.ConnectionTimeoutError as exc:
             raise Unreachable(f"{method}: no connection in time", certain=True) from exc
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
-            raise Unreachable(f"{method}: no answer: {exc!r}", certain=False) from exc
+            # Its text may hold the request, and that the token.
+            raise Unreachable(f"{method}: no answer: {type(exc).__name__}", certain=False) from exc
+        counted.code = OK
         body: Reply = reply.data if isinstance(reply.data, dict) else {}
         return body
 
@@ -148,14 +161,16 @@ class SlackApi:
         session = self._web.session
         assert session is not None
         try:
-            async with session.post(
-                url, data=data, ssl=self._web.ssl or True, proxy=proxy_for(url), allow_redirects=False
-            ) as response:
+            with Call(self.observer, UPLOAD) as counted:
+                async with session.post(
+                    url, data=data, ssl=self._web.ssl or True, proxy=proxy_for(url), allow_redirects=False
+                ) as response:
+                    counted.code = str(response.status)
                 if response.status != HTTPStatus.OK:
                     raise DeliveryError(f"upload: HTTP {response.status}", certain=True)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             # Bytes alone show nobody anything: what comes after them does.
-            raise Unreachable(f"upload: no answer: {exc!r}", certain=True) from exc
+            raise Unreachable(f"upload: no answer: {type(exc).__name__}", certain=True) from exc
 
     def request(
         self, method: str, url: str, *, with_token: bool = False, **options: Any
@@ -164,25 +179,42 @@ class SlackApi:
         that is not Slack's: what is sent there, our token above all, is for nobody else."""
         if not is_slacks(url, self._origin):
             raise ValueError("an address that is not Slack's")
+        return self._request(method, url, with_token=with_token, **options)
+
+    @asynccontextmanager
+    async def _request(
+        self, method: str, url: str, *, with_token: bool, **options: Any
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
         session = self._web.session
         assert session is not None
         headers = {"Authorization": f"Bearer {self._token}"} if with_token else {}
-        return session.request(
-            method,
-            url,
-            headers=headers,
-            ssl=self._web.ssl or True,
-            proxy=proxy_for(url),
-            allow_redirects=False,
-            **options,
-        )
+        with Call(self.observer, DOWNLOAD if with_token else RESPOND) as counted:
+            async with session.request(
+                method,
+                url,
+                headers=headers,
+                ssl=self._web.ssl or True,
+                proxy=proxy_for(url),
+                allow_redirects=False,
+                **options,
+            ) as response:
+                counted.code = str(response.status)
+                yield response
 
     def socket(self, url: str, **options: Any) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
         """A WebSocket to an address that Slack gave; `options` are those of aiohttp's ws_connect. Raises what that
         raises, whose words hold the address."""
+        return self._socket(url, **options)
+
+    @asynccontextmanager
+    async def _socket(self, url: str, **options: Any) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
         session = self._web.session
         assert session is not None
-        return session.ws_connect(url, proxy=self._web.proxy, ssl=self._web.ssl or True, **options)
+        with Call(self.observer, SOCKET) as counted:
+            connection = await session.ws_connect(url, proxy=self._web.proxy, ssl=self._web.ssl or True, **options)
+            counted.code = SWITCHED
+        async with connection:
+            yield connection
 
     async def me(self) -> Identity:
         """Who this token is; asked once. Raises as `call`."""
@@ -202,13 +234,16 @@ class SlackApi:
             self._client.session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
         return self._client
 
-    async def _refused(self, team: str, method: str, error: SlackApiError) -> DeliveryError:
+    async def _refused(self, team: str, method: str, error: SlackApiError, counted: Call) -> DeliveryError:
         """What an answer means that is no success."""
         response = error.response
         status = int(getattr(response, "status_code", None) or getattr(response, "status", None) or 0)
         body = getattr(response, "data", None)
         code = str(body.get("error") or "") if isinstance(body, dict) else ""
+        code = code if _CODE.fullmatch(code) else ""
+        counted.code = code or str(status)
         if status == HTTPStatus.TOO_MANY_REQUESTS or code in {"ratelimited", "rate_limited"}:
+            counted.code = LIMITED
             seconds = _retry_after(response.headers)
             if method in METHODS:
                 with suppress(StoreUnavailable):  # the pause is then known to this answer only

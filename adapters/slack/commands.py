@@ -16,13 +16,14 @@ from adapters.slack.forms import Form, Origin, form_of
 from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import plain
 from adapters.slack.payloads import Json, Malformed, identifier, part, string
-from adapters.slack.places import address, linked
+from adapters.slack.places import address, linked, somebody
 from adapters.slack.private import reply_privately
 from adapters.wishes import parsed_wish, unused_words
 from conversation import guide
+from conversation.access import Person
 from conversation.errors import PromptError
 from conversation.model import InboundMessage, Skill
-from conversation.reception import Heard, Person
+from conversation.reception import Heard
 from conversation.skills import Wish, ask_for
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,8 @@ CORRAL, CODE = "/corral", "/code"
 ASKED_CHARS = 300  # of the question, shown above the answer
 
 HELP = (
-    f"`{CORRAL} <question>` asks me here, `{CODE} [language] <what>` asks for a snippet, `{CORRAL} private ...` for an "
-    f"answer that only you see; `{CORRAL} settings` and `{CORRAL} status` tell how I answer. "
-    f"In direct messages just write. {guide.help_text(lambda skill: f'{CORRAL} {skill}')}"
+    f"`{CORRAL} <question>` asks here, `{CORRAL} private ...` so that only you see the answer; `{CORRAL} settings` "
+    f"sets how I answer. {guide.help_text(lambda skill: f'{CORRAL} {skill}')}"
 )
 ONLY_IN_THREADS = "That works inside a thread: mention me there with `{word}`."
 ANSWER_COMES = "The answer comes in a moment, in a thread here."
@@ -96,6 +96,16 @@ def translate(payload: Json, me: Identity, names: Mapping[str, str], now: float)
         return NOT_READ
 
 
+def caller(payload: Json, me: Identity) -> Person | None:
+    """Who typed a command, and where; None for what is none."""
+    try:
+        body = part(payload)
+        where = address(me, identifier(body, "channel_id"), "")
+        return somebody(me, where, identifier(body, "user_id"), string(body, "team_id"))
+    except Malformed:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Typed:
     """A command's text, taken apart."""
@@ -120,7 +130,7 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
     trigger = string(body, "trigger_id")
     if not trigger:
         raise Malformed("trigger_id is missing")
-    person = Person(address(me, channel, ""), user, external=not me.is_home(team))
+    person = somebody(me, address(me, channel, ""), user, team)
     if typed.word in _SETTINGS:
         return SettingsWanted(person, trigger)
     origin = Origin(channel, now, string(body, "response_url"))
@@ -141,17 +151,14 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         message_id=message_id,
         author_id=user,
         author_name=names.get(user, user),
-        text=question.text,
+        text="",
         sent_at=now,
-        skill=question.skill,
-        language=question.language,
-        code=question.code,
         above=linked(mrkdwn),
         reply_to=reply_to | {"asked": asked[:ASKED_CHARS]},
         private=typed.private,
         remarks=unused_words(typed.wish),
     )
-    return Heard(message, mentioned=True, external=person.external)
+    return Heard(person.sign(question.into(message)), mentioned=True)
 
 
 def _sentence(command: str, typed: _Typed) -> str:

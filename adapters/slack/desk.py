@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.languages import languages_like
@@ -27,6 +28,7 @@ from adapters.slack.inputs import Block
 from adapters.slack.payloads import Json, Malformed, string
 from adapters.slack.people import People
 from adapters.slack.settings_form import CHANNEL, PERSON, Saving, Settings
+from adapters.slack.standing import known, person_known
 from conversation.errors import CorralError, DeliveryError, NotSettable, Refused, StoreUnavailable
 from conversation.preference_desk import PreferenceDesk
 from conversation.reception import Reception
@@ -116,6 +118,7 @@ class Desk:
                 heard = forms.question(given, read, me, names, time.time(), message_text)
                 if isinstance(heard, Wrong):
                     return _errors(heard.sentences)
+                heard = await known(self._people, heard, seconds=0)
                 self._reception.check(heard.message)
                 await self._reception.hear(heard)
         except CorralError as error:
@@ -133,7 +136,7 @@ class Desk:
         try:
             text = await text_of_message(self._api, me.team, given.origin)
         except DeliveryError as error:
-            raise Refused(str(error), user_notice=forms.MESSAGE_GONE) from error
+            raise Refused(error.detail, user_notice=forms.MESSAGE_GONE) from error
         if not text:
             raise Refused("the message is gone", user_notice=forms.MESSAGE_GONE)
         self._reception.check_length(len(text))
@@ -144,10 +147,11 @@ class Desk:
         person, sentences = saving.person, list[str]()
         try:
             async with in_time():
+                person = await person_known(self._people, person)
                 is_admin = saving.of_channel is not None and await manages(
                     self._api, self._people, me.team, person.address.channel, person.id
                 )
-                if wrong := await self._wrong(saving, is_admin=is_admin):
+                if wrong := await self._wrong(replace(saving, person=person), is_admin=is_admin):
                     return _errors(wrong)
                 sentences.append(await self._preferences.change(person, saving.of_person))
                 if saving.of_channel is not None:

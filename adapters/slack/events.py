@@ -19,9 +19,10 @@ from adapters.slack.identity import Identity
 from adapters.slack.interactions import Shortcut
 from adapters.slack.mrkdwn import begins_with_mention, mentions, plain, without_mention
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
-from adapters.slack.places import address, is_dm, linked, reply_to
+from adapters.slack.places import address, is_dm, linked, reply_to, somebody
+from conversation.access import Person
 from conversation.model import InboundMessage, ThreadId
-from conversation.reception import Heard, Person, Press
+from conversation.reception import Heard, Press
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def _event(body: Json, me: Identity, names: Mapping[str, str]) -> News | None:
             return _message(event, string(body, "event_id"), me, names)
         case "agent_session_stopped" if event.get("thread_ts") is not None:
             where = address(me, identifier(event, "channel"), timestamp(event, "thread_ts"))
-            return Stopped(Person(where, identifier(event, "user")), float(timestamp(event, "event_ts")))
+            return Stopped(somebody(me, where, identifier(event, "user")), float(timestamp(event, "event_ts")))
         case "app_home_opened" if string(event, "tab") == "messages":
             return HomeOpened(identifier(event, "user"), identifier(event, "channel"))
         case "channel_deleted":
@@ -156,22 +157,23 @@ def _heard(
     above = linked(mrkdwn)
     if mentioned and not direct and (is_reply or not text or points_above(text)):
         above = (f"thread:{thread_ts}" if is_reply else "channel", *above)
+    where = address(me, channel, thread_ts or ts)
+    inbound = InboundMessage(
+        address=where,
+        message_id=ts,
+        author_id=user,
+        author_name=names.get(user, user),
+        text=text,
+        sent_at=float(ts),
+        above=above,
+        dedupe_keys=(f"slack:event:{event_id}",) if event_id else (),
+        reply_to=reply_to(me, channel, thread_ts or ts, user, home),
+    )
     return Heard(
-        InboundMessage(
-            address=address(me, channel, thread_ts or ts),
-            message_id=ts,
-            author_id=user,
-            author_name=names.get(user, user),
-            text=text,
-            sent_at=float(ts),
-            above=above,
-            dedupe_keys=(f"slack:event:{event_id}",) if event_id else (),
-            reply_to=reply_to(me, channel, thread_ts or ts, user, home),
-        ),
+        somebody(me, where, user, home).sign(inbound),
         mentioned=mentioned,
         direct=direct,
         elsewhere=begins_with_mention(mrkdwn) not in {None, me.user},
-        external=not me.is_home(home),
     )
 
 

@@ -19,7 +19,7 @@ from adapters.slack.attachments import File, files_of
 from adapters.slack.identity import Identity
 from adapters.slack.inputs import TEXT_LIMIT, Block
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
-from adapters.slack.places import address, reply_to
+from adapters.slack.places import address, reply_to, somebody
 from adapters.slack.private import reply_privately
 from adapters.understanding import remarks_on
 from adapters.wishes import code_in, entered_wish
@@ -200,16 +200,13 @@ def question(
         message_id=f"{origin.message_ts}/{base}" if is_below else base,
         author_id=given.user,
         author_name=names.get(given.user, given.user),
-        text=asked.text,
+        text="",
         sent_at=now,
-        skill=asked.skill,
-        language=asked.language,
-        code=asked.code,
         reply_to=reply if is_below else reply | {"asked": _as_typed(wish)[:_ASKED_CHARS]},
         private=given.private,
         remarks=remarks_on(wish, read),
     )
-    return Heard(message, mentioned=True, external=not me.is_home(given.team))
+    return Heard(somebody(me, message.address, given.user, given.team).sign(asked.into(message)), mentioned=True)
 
 
 def origin_of_message(body: Json) -> Origin:

@@ -14,11 +14,11 @@ from adapters.slack.forms import form_about, origin_of_message
 from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import plain
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
-from adapters.slack.places import address, link, reply_to
+from adapters.slack.places import address, link, reply_to, somebody
 from adapters.slack.private import RESPONSE_URL, conversation_in, reply_privately
 from adapters.understanding import ASK_ABOUT_IT
 from conversation.model import Action, InboundMessage, Skill
-from conversation.reception import Heard, Person, Press
+from conversation.reception import Heard, Press
 
 ASK_SHORTCUT, FORM_SHORTCUT = "corral_ask", "corral_form"
 _PREFIX, _FEEDBACK = "corral:", "corral:feedback"
@@ -39,9 +39,7 @@ def opening(body: Json, me: Identity, names: Mapping[str, str]) -> Opening | Non
         return None
     user, origin = part(body, "user"), origin_of_message(body)
     form = form_about(Skill.EXPLAIN, plain(string(part(body, "message"), "text"), names), origin)
-    person = Person(
-        address(me, origin.channel, ""), identifier(user, "id"), external=not me.is_home(string(user, "team_id"))
-    )
+    person = somebody(me, address(me, origin.channel, ""), identifier(user, "id"), string(user, "team_id"))
     return Opening(form, string(body, "trigger_id"), person)
 
 
@@ -83,7 +81,7 @@ def press(body: Json, me: Identity, names: Mapping[str, str]) -> Press | None:
     return Press(
         action=action,
         target=target,
-        person=Person(where, user, external=not me.is_home(team)),
+        person=somebody(me, where, user, team),
         person_name=names.get(user, user),
         id=f"{ts}/{action_id}/{at}",
         at=float(at),
@@ -101,22 +99,18 @@ def shortcut(body: Json, me: Identity, names: Mapping[str, str]) -> Shortcut | N
     ts, thread_ts = timestamp(message, "ts"), timestamp_or_none(message, "thread_ts")
     user, at = identifier(part(body, "user"), "id"), timestamp(body, "action_ts")
     team = string(part(body, "user"), "team_id")
-    return Shortcut(
-        Heard(
-            InboundMessage(
-                address=address(me, channel, thread_ts or ts),
-                message_id=f"{ts}/ask/{at}",
-                author_id=user,
-                author_name=names.get(user, user),
-                text=ASK_ABOUT_IT,
-                sent_at=float(at),
-                above=(link(channel, ts, thread_ts),),
-                reply_to=reply_to(me, channel, thread_ts or ts, user, team),
-            ),
-            mentioned=True,
-            external=not me.is_home(team),
-        )
+    where = address(me, channel, thread_ts or ts)
+    asked = InboundMessage(
+        address=where,
+        message_id=f"{ts}/ask/{at}",
+        author_id=user,
+        author_name=names.get(user, user),
+        text=ASK_ABOUT_IT,
+        sent_at=float(at),
+        above=(link(channel, ts, thread_ts),),
+        reply_to=reply_to(me, channel, thread_ts or ts, user, team),
     )
+    return Shortcut(Heard(somebody(me, where, user, team).sign(asked), mentioned=True))
 
 
 def _pressed(body: Json) -> Json | None:

@@ -114,7 +114,9 @@ class SlackListener:
             self._contacted.set()
             return
         async with (
-            SlackApi(access.app_token, self._api.budget, base_url=access.api_url) as of_app,
+            SlackApi(
+                access.app_token, self._api.budget, base_url=access.api_url, observer=self._api.observer
+            ) as of_app,
             SocketMode(self.app, of_app, ping_seconds=self._ping_seconds) as socket,
         ):
             self._socket = socket

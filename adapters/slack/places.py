@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import message_links
-from conversation.model import ThreadId
+from conversation.access import Person
+from conversation.model import Belonging, ThreadId
 
 PLATFORM = "slack"
 MAX_LINKS = 5
@@ -14,6 +15,14 @@ def address(me: Identity, channel: str, thread_ts: str) -> ThreadId:
     """The thread under this message. The workspace is always ours: in channels that are shared with others, payloads
     name now one and now the other."""
     return ThreadId(PLATFORM, me.team, channel, thread_ts)
+
+
+def somebody(me: Identity, where: ThreadId, user: str, team: str = "") -> Person:
+    """Who acts there, as far as a payload tells: a guest looks like a member in it, and so does a person of another
+    workspace of our own organisation like one of another organisation. `People.standing` finds out."""
+    if me.is_home(team):
+        return Person(where, user, Belonging.UNKNOWN)
+    return Person(where, user, Belonging.UNKNOWN if me.enterprise else Belonging.EXTERNAL, home=team)
 
 
 def is_dm(channel: str) -> bool:

@@ -23,15 +23,19 @@ from adapters.slack.in_time import in_time
 from adapters.slack.interactions import PUBLISHING, Shortcut
 from adapters.slack.membership import is_member
 from adapters.slack.people import People
+from adapters.slack.places import address, somebody
 from adapters.slack.private import RESPONSE_URL
 from adapters.slack.rendering import button_of
+from adapters.slack.standing import known, person_known, person_recalled
 from adapters.slack.understanding import Understanding
 from conversation import guide
 from conversation.background import Background
-from conversation.errors import MessageTooLong, QueueFull, Refused, StoreUnavailable
+from conversation.errors import MessageTooLong, NotAllowed, QueueFull, Refused, StoreUnavailable
 from conversation.model import Action, InboundMessage
+from conversation.observing import EventResult
 from conversation.order import InOrder
-from conversation.reception import Heard, Person, Press, Reception, is_sign
+from conversation.recent import Lately
+from conversation.reception import Heard, Press, Reception, is_sign
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ NOT_HERE = "I am not in that channel. Invite me with `/invite`, and press it aga
 
 # More at once make each other late, until all of them are too late: Slack then brings them all again.
 STORE_AT_ONCE = 16
+# A mention in a channel comes twice.
+REFUSED_SECONDS = 60.0
 # Slack brings a stop again that was not acknowledged. By then the person may have asked the next question.
 STOP_SECONDS = 20.0
 
@@ -61,6 +67,7 @@ class Receiving:
         self._api, self._reception, self._people, self._home = api, reception, people, home
         self._asides, self._background, self._understanding, self._desk = asides, background, understanding, desk
         self._order, self._room = InOrder(), asyncio.Semaphore(STORE_AT_ONCE)
+        self._refused = Lately(REFUSED_SECONDS)  # keys of messages
         self.me: Identity | None = None
 
     async def receive(self, payload: dict[str, Any]) -> BoltResponse:
@@ -80,6 +87,7 @@ class Receiving:
         """An event, or what was pressed."""
         news = events.translate(payload, me, {})
         if news is None:
+            self._api.observer.heard("slack", EventResult.IGNORED)
             return _acknowledged()  # most of what people do does not concern us
         try:
             async with in_time():
@@ -91,6 +99,8 @@ class Receiving:
             if isinstance(news, Deleted | Gone):
                 return _not_now()  # what was deleted must go
             self._tell(news, error.user_notice)
+        except NotAllowed as error:
+            self._refuse(news, error.user_notice)
         return _acknowledged()
 
     async def _command(self, payload: dict[str, Any], me: Identity) -> BoltResponse:
@@ -100,14 +110,19 @@ class Receiving:
         except MessageTooLong as error:
             return _acknowledged(error.user_notice)
         asked = commands.translate(payload, me, {}, time.time())
+        if (caller := commands.caller(payload, me)) is not None:
+            look = person_recalled if isinstance(asked, Opening) else person_known
+            if refusal := self._reception.refusal(await look(self._people, caller), asked_again=True):
+                return _acknowledged(refusal)
         # Before anything slow: a form opens within three seconds, or never.
         if isinstance(asked, Opening):
             return _acknowledged(await self._desk.open(asked, me))
         if isinstance(asked, SettingsWanted):
-            return _acknowledged(await self._desk.open_settings(asked, me))
+            return _acknowledged(await self._desk.open_settings(await known(self._people, asked), me))
         if isinstance(asked, Heard):
             names = await self._people.names(events.people_in(payload, me))
             asked = commands.translate(payload, me, names, time.time()) if names else asked
+            asked = await known(self._people, asked, seconds=0)
         if not isinstance(asked, Heard):
             return _help() if asked == HELP else _acknowledged(asked if isinstance(asked, str) else "")
         return await self._asked(asked)
@@ -136,12 +151,12 @@ class Receiving:
     async def _in_order(self, news: News, payload: dict[str, Any], me: Identity) -> None:
         message = _message(news)
         if message is None:
-            await self._take(news, me)
+            await self._take(await known(self._people, news), me)
             return
         async with self._order.turn(message.address):
             names = {} if isinstance(news, Deleted) else await self._people.names(events.people_in(payload, me))
             named = events.translate(payload, me, names) if names else None
-            said, files = named or news, events.files_in(payload)
+            said, files = await known(self._people, named or news, seconds=0), events.files_in(payload)
             if isinstance(said, Heard):
                 if (understood := await self._understanding.of(said, files)) is None:
                     return
@@ -157,7 +172,8 @@ class Receiving:
             case Shortcut():
                 await self._reception.hear(news.heard)
             case Opening():
-                self._tell(news, await self._desk.open(news, me))
+                refusal = self._reception.refusal(news.person, asked_again=True)
+                self._tell(news, refusal or await self._desk.open(news, me))
             case Heard():
                 await self._reception.hear(news)
                 if news.direct and news.message.message_id == news.message.address.thread:
@@ -170,11 +186,11 @@ class Receiving:
                 self._tell(news, await self._pressed(news))
             case Stopped():
                 if time.time() - news.at < STOP_SECONDS:
-                    await self._stop(news.person)
+                    await self._reception.stop(news.person)
             case Gone():
                 await self._reception.gone(news.place)
             case HomeOpened():
-                self._background.start(self._home.greet(news), "suggest prompts")
+                self._background.start(self._greet(news, me), "suggest prompts")
 
     async def _pressed(self, press: Press) -> str:
         where = press.person.address
@@ -186,19 +202,26 @@ class Receiving:
         # Nothing shows that a private answer is on its way.
         return commands.ANSWER_COMES_PRIVATELY if press.action is Action.TRY and press.private and not told else told
 
-    async def _stop(self, person: Person) -> None:
-        # Slack says who pressed, and not where they belong.
-        if self.me is not None and await self._people.is_external(person.id, self.me):
-            person = replace(person, external=True)
-        await self._reception.stop(person)
+    async def _greet(self, opened: HomeOpened, me: Identity) -> None:
+        person = await person_known(self._people, somebody(me, address(me, opened.channel, ""), opened.user))
+        if not self._reception.refusal(person, asked_again=True):
+            await self._home.greet(opened)
 
     def _not_stored(self, news: News, error: StoreUnavailable) -> BoltResponse:
         if isinstance(news, Press | Shortcut | Opening):  # Slack brings these once
             self._tell(news, error.user_notice)
             return _acknowledged()
-        if isinstance(news, Heard) and news.is_ours and not news.external:
+        if isinstance(news, Heard) and news.is_ours and not self._reception.refusal(news.author, asked_again=True):
             self._asides.promise(news.message)
         return _not_now()
+
+    def _refuse(self, news: News, sentence: str) -> None:
+        """Once for a message: nobody else hears of it."""
+        message = _message(news)
+        if message is None or message.key not in self._refused:
+            self._tell(news, sentence)
+        if message is not None:
+            self._refused.add(message.key)
 
     def _tell(self, news: News, sentence: str) -> None:
         if isinstance(news, Opening):

@@ -12,16 +12,19 @@ from adapters.slack.api import Refusal, SlackApi
 from adapters.slack.destination import destination_of, is_private, is_shared, needs_root
 from adapters.slack.finding import MESSAGE, STREAM
 from adapters.slack.messages import Messages
+from adapters.slack.people import People
 from adapters.slack.private import PrivateAnswers
 from adapters.slack.root import asked_by, open_root, tell
 from adapters.slack.status import Status
 from adapters.slack.streams import Streams
+from conversation.access import Person
 from conversation.errors import Unwritable
 from conversation.model import Job, Segment, ThreadId
 from conversation.ports import (
     Attachment,
     Content,
     FillsUp,
+    KnowsPeople,
     OpensPlaces,
     ReplySink,
     ShowsWhole,
@@ -39,8 +42,8 @@ class SlackReplies:
     limit_in_bytes = True
     has_buttons = True
 
-    def __init__(self, api: SlackApi) -> None:
-        self._api = api
+    def __init__(self, api: SlackApi, people: People | None = None) -> None:
+        self._api, self._people = api, people or People(api)
         self._status = Status(api)
         self._streams = Streams(api, self._status.closed_by_stream)
         self._messages = Messages(api)
@@ -140,6 +143,10 @@ class SlackReplies:
         """See TellsPrivately.tell."""
         await tell(self._api, job, text)
 
+    async def standing(self, person: Person) -> Person | None:
+        """See KnowsPeople.standing."""
+        return await self._people.standing_now(person)
+
 
 def _with_question(job: Job, content: Content) -> Content:
     return replace(content, text=f"{asked_by(job)}\n\n{content.text}")
@@ -151,3 +158,4 @@ _fills_up: type[FillsUp] = SlackReplies
 _opens_places: type[OpensPlaces] = SlackReplies
 _tells_privately: type[TellsPrivately] = SlackReplies
 _takes_files: type[TakesFiles] = SlackReplies
+_knows_people: type[KnowsPeople] = SlackReplies

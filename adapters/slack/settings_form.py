@@ -10,11 +10,11 @@ from adapters.slack import inputs
 from adapters.slack.identity import Identity
 from adapters.slack.inputs import Block
 from adapters.slack.payloads import Json, Malformed, identifier, part, string
-from adapters.slack.places import address, is_dm
+from adapters.slack.places import address, is_dm, somebody
 from conversation import notices
+from conversation.access import Person
 from conversation.model import Preferences
 from conversation.preferences import LEAST_TOKENS, MOST_ADDITIONS, MOST_TEMPERATURE, Entered, described
-from conversation.reception import Person
 
 SETTINGS_FORM, SAVED_FORM = "corral_settings", "corral_saved"
 TITLE, SUBMIT = "Corral's settings", "Save"
@@ -72,7 +72,7 @@ def submitted(payload: Json, me: Identity) -> Saving | None:
     except ValueError as exc:
         raise Malformed("private_metadata is none of ours") from exc
     values = part(shown, "state", "values")
-    person = Person(address(me, channel, ""), identifier(user, "id"), external=not me.is_home(string(user, "team_id")))
+    person = somebody(me, address(me, channel, ""), identifier(user, "id"), string(user, "team_id"))
     has_channel = f"{CHANNEL}.language" in values
     return Saving(person, _entered(values, PERSON), _entered(values, CHANNEL) if has_channel else None)
 

@@ -22,7 +22,7 @@ class Understanding:
         """The message as it is to be stored; None for one that is nothing but files of which none is text, where nobody
         spoke to us. Raises StoreUnavailable."""
         message = heard.message
-        if heard.external or not (heard.is_ours or files) or not await self._reception.concerns_us(heard):
+        if not (heard.is_ours or files) or not await self._reception.concerns_us(heard):
             return heard
         try:
             self._reception.check_length(len(message.text))

@@ -79,9 +79,8 @@ class TerminalThread:
         """Accept a message durably; gives its job's id, or None when it was the word stop. Raises Refused and
         StoreUnavailable."""
         question = asked if isinstance(asked, Question) else Question(asked, Skill.ASK)
-        message = inbound(self._address, uuid.uuid4().hex, question.text, time.time(), command)
-        message = replace(message, skill=question.skill, language=question.language, code=question.code)
-        accepted = await self._intake.receive(message)
+        message = inbound(self._address, uuid.uuid4().hex, "", time.time(), command)
+        accepted = await self._intake.receive(question.into(message))
         return None if isinstance(accepted, Stopped) else accepted.job_id
 
     def check_length(self, characters: int) -> None:
@@ -156,5 +155,5 @@ class TerminalThread:
     async def _conversation(self) -> str:
         conversation_id = await self._desk.conversation(self._address)
         if conversation_id is None:
-            raise StoreUnavailable(f"nothing is known of {self._address}: the store was emptied")
+            raise StoreUnavailable("nothing is known of this thread: the store was emptied")
         return conversation_id

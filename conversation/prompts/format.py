@@ -11,7 +11,7 @@ from typing import Literal
 from conversation.model import Message, Role
 from conversation.ports import ChatTemplate, Piece, Prompt, Tokenizer
 from conversation.prompts.estimate import estimate_tokens
-from conversation.prompts.infill import Hole, infill_prompt
+from conversation.prompts.infill import Hole, behind_word, infill_prompt
 from conversation.prompts.neutralise import neutralise
 
 Form = Literal["text", "ids"]
@@ -52,6 +52,7 @@ class PromptFormat:
         self._encoder = _Encoder(tokenizer, cached_tokens) if tokenizer is not None else None
         self._tokens: dict[str, bool] = {}  # control words that are one token
         self._opening_tokens: int | None = None
+        self._answers_begin: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -86,7 +87,8 @@ class PromptFormat:
         self, messages: Sequence[Message], partial: str = "", partial_ids: Sequence[int] = (), *, lead: str = ""
     ) -> Prompt:
         """The prompt for a dialog, and for going on after `lead`, what its answer begins with in any case, and
-        `partial`, what the model said after that.
+        `partial`, what the model said after that. A prompt with a lead is a beginning of the next turn's, as one
+        without is.
 
         `partial_ids` are the ids that made `partial`: with them the ids form is what the model saw while it spoke.
         Without them `partial` is encoded as the words after a text, without a space of the tokenizer's own: these ids
@@ -94,6 +96,7 @@ class PromptFormat:
         an estimate. Raises InvalidDialog, and ModelError when a server encodes and cannot.
         """
         cleaned = self.template.render(messages, self.clean)
+        lead = self._before_answers() + lead if lead else ""
         if lead + partial:
             cleaned = (*cleaned, Piece(self.clean(lead + partial)))
         ids = None
@@ -122,11 +125,25 @@ class PromptFormat:
         )
         if not partial:
             return prompt
-        said = self.clean(partial)
+        said = behind_word(self.clean(partial))
         if encoder is None or prompt.token_ids is None:
             return Prompt(prompt.text + said, None, prompt.tokens + estimate_tokens(said))
         more = await self._said(partial, partial_ids)
         return Prompt(prompt.text + said, (*prompt.token_ids, *more), prompt.tokens + len(more))
+
+    def _before_answers(self) -> str:
+        """White space that the template puts before an answer when the thread goes on: a space in Llama 2's.
+
+        A lead needs it now. Without it TGI would read one piece `]` + backtick where `[/INST]` ends, and the prompt
+        would be no beginning of the next one.
+        """
+        if self._answers_begin is None:
+            question = Message(Role.USER, "x")
+            now = _text(self.template.render([question]))
+            later = _text(self.template.render([question, Message(Role.ASSISTANT, _SENTINEL), question]))
+            gap = later[len(now) :].partition(_SENTINEL)[0] if later.startswith(now) else ""
+            self._answers_begin = gap if gap.isspace() else ""
+        return self._answers_begin
 
     @property
     def _exact_encoder(self) -> _Encoder | None:
@@ -146,7 +163,7 @@ class PromptFormat:
         return await self._encoder.continuation(lead + partial) if lead + partial else array("I")
 
     async def _prompt(self, cleaned: Sequence[Piece], ids: Sequence[int] | None) -> Prompt:
-        text = "".join(piece.text for piece in cleaned)
+        text = _text(cleaned)
         if self.form == "ids" and ids is not None:
             tokens = len(ids)
         elif self._encoder is not None:
@@ -188,6 +205,10 @@ class PromptFormat:
         if word not in self._tokens:
             self._tokens[word] = len(await self._encoder.ids(Piece(word, control=True))) == 1
         return self._tokens[word]
+
+
+def _text(pieces: Sequence[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
 
 
 class _Encoder:

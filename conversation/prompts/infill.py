@@ -23,9 +23,10 @@ Order = Literal["psm", "spm"]
 _PRE, _SUF, _MID = (Piece(word, control=True) for word in ("<PRE>", "<SUF>", "<MID>"))
 _INFILL_IDS = frozenset(range(32007, 32016))  # PRE, SUF, MID, EOT and the pieces of several EOTs
 
-# The vocabulary has pieces of `>` and one of these, such as `>)`. One that follows `<SUF>` takes its `>` away and the
-# model no longer sees 32008, so a space goes between. (A line break keeps 32008 as well, but moves the code.)
-_MERGES_WITH_SUF = tuple("\"'`\\&(),./:;<=>[{\r")
+# The vocabulary has pieces of `>` and one of these, such as `>)`. One that follows `<SUF>` (or `<MID>`, where an answer
+# goes on) takes its `>` away and the model no longer sees 32008 (32009), so a space goes between. (A line break keeps
+# it as well, but moves the code.)
+_MERGES_WITH_WORD = tuple("\"'`\\&(),./:;<=>[{\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,15 @@ async def infill_prompt(
 def infill_text(hole: Hole, order: Order = "psm") -> str:
     """The text form, neutralised, without BOS."""
     prefix, suffix = (neutralise(text, LLAMA2_CONTROL_WORDS) for text in (hole.prefix, hole.suffix))
-    if suffix.startswith(_MERGES_WITH_SUF):
-        suffix = f" {suffix}"
+    suffix = behind_word(suffix)
     before = f"{_PRE.text} {prefix}" if prefix and order == "psm" else _PRE.text
     after = f" {prefix}" if prefix and order == "spm" else ""
     return f"{before} {_SUF.text}{suffix} {_MID.text}{after}"
+
+
+def behind_word(text: str) -> str:
+    """What may stand right behind `<SUF>` or `<MID>` in the text form, so that the word stays itself."""
+    return f" {text}" if text.startswith(_MERGES_WITH_WORD) else text
 
 
 async def infill_ids(hole: Hole, tokenizer: Tokenizer, order: Order = "psm") -> tuple[int, ...]:

@@ -12,6 +12,18 @@ local function remember(job, conversation)
   end
 end
 
+-- From now on what is said at the address belongs to the conversation. It is kept by its workspace too, as long as it may
+-- be there and a hundredth longer: written again only when it is that much older.
+local function bind(conversation, time)
+  redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
+  local within, rest = string.match(address, '^([^:]*:[^:]*):(.*)$')
+  local places = key('places', within)
+  if tonumber(redis.call('ZSCORE', places, rest) or 0) >= time + content_seconds then return end
+  redis.call('ZADD', places, string.format('%.0f', time + content_seconds * 1.01), rest)
+  redis.call('ZREMRANGEBYSCORE', places, '-inf', string.format('%.0f', time))
+  redis.call('EXPIRE', places, string.format('%.0f', content_seconds * 1.01))
+end
+
 local asked = {key('address', address)}
 for i = first_name, #ARGV do asked[#asked + 1] = key('seen', ARGV[i]) end
 local known = redis.call('MGET', unpack(asked))
@@ -38,7 +50,7 @@ if tail and command == 'ask' then
     and #messages < tonumber(ARGV[3]) then
     redis.call('HSET', key('job', tail), 'last_at', string.format('%.6f', time), 'last_sent', ARGV[12],
       after(messages), json)
-    redis.call('SET', key('address', address), conversation, 'EX', content_seconds)
+    bind(conversation, time)
     remember(tail, conversation)
     revise(conversation, tail)
     touch(conversation)
@@ -58,7 +70,7 @@ redis.call('HSET', name, 'conversation', conversation, 'accepted_at', accepted_a
 redis.call('ZADD', base .. ':backlog', string.format('%.3f', time * 1000), job)
 -- A sentence of ours alone does not make us take part where people talk.
 local is_aside = command == 'tell' or command == 'help' or command == 'status'
-if bound or not is_aside then redis.call('SET', key('address', address), conversation, 'EX', content_seconds) end
+if bound or not is_aside then bind(conversation, time) end
 remember(job, conversation)
 redis.call('RPUSH', mailbox, job)
 if waiting == 0 then

@@ -36,4 +36,4 @@ def test_a_file_cannot_end_its_fence(content: str) -> None:
     tokens = MarkdownIt().parse(with_file("what is this?", "stdin", content))
     fences = [token for token in tokens if token.type == "fence"]
     assert len(fences) == 1
-    assert fences[0].content.rstrip("\n") == content.rstrip().rstrip("\n")
+    assert fences[0].content.removesuffix("\n") == content.removesuffix("\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import pytest
 from bot.models import ConfiguredModel
 from bot.settings import Settings, load_settings
 from conversation.language_model import LanguageModel
+from conversation.ports import Sampling
+from conversation.prompts import Hole
 from inference.embedded import EmbeddedModel
-from tests.servers.completions import LlamaCppServer
+from tests.servers.completions import CompletionsServer, LlamaCppServer
 from tests.servers.tgi import TgiServer
 
 Open = Callable[..., Awaitable[LanguageModel]]
@@ -33,6 +37,15 @@ async def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     yield open_model
     for source in sources:
         await source.close()
+
+
+@pytest.fixture
+def tokenizer_file(tmp_path: Path) -> Path:
+    """A tokenizer.json that knows three words."""
+    words = {word: number for number, word in enumerate(["<unk>", "a", "b"])}
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({"model": {"type": "WordLevel", "vocab": words, "unk_token": "<unk>"}}))
+    return path
 
 
 async def test_tgi_is_asked_for_an_eighth_less_than_it_takes(opened: Open) -> None:
@@ -73,3 +86,31 @@ async def test_the_embedded_model_has_as_many_slots_as_its_process(
     generator = await model.generator.generator()
     props = await generator.server.get_json("/props")
     assert props["total_slots"] == slots
+
+
+@pytest.mark.usefixtures("opened")
+async def test_a_second_model_has_its_own_token_and_tokenizer(
+    tokenizer_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the wire, too: its server never hears the first one's token, and is sent ids where a tokenizer is named."""
+    monkeypatch.setattr("tests.servers.completions.MODEL", "codellama/CodeLlama-13b-hf")
+    async with CompletionsServer() as far:
+        infilling = {"infill_model_url": far.url, "infill_model_id": "codellama/CodeLlama-13b-hf"}
+        settings = {"model_api": "completions", "model_url": "http://localhost:1", "model_token": "one", **infilling}
+        for own, form, authorization in (
+            ({}, "text", None),
+            ({"infill_model_token": "two", "infill_model_tokenizer": str(tokenizer_file)}, "ids", "Bearer two"),
+        ):
+            second = load_settings(**settings, **own).of_infilling()
+            assert second is not None
+            source = ConfiguredModel(second, infilling=True)
+            try:
+                model = await source.ready()
+                prompt = await model.format.build_infill(Hole("a", "b"))
+                async with aclosing(model.generator.stream(prompt, Sampling(4))) as chunks:
+                    assert [chunk async for chunk in chunks]
+            finally:
+                await source.close()
+            assert model.format.form == form
+            assert isinstance(far.requests[-1]["prompt"], list) == (form == "ids")
+            assert far.request_headers[-1].get("Authorization") == authorization

@@ -68,10 +68,43 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
     assert token.get_secret_value() == "xoxb-from-a-file"
 
 
+def test_an_empty_secret_file_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docker-compose.yml mounts a file for each secret that may be set; what .env says then counts."""
+    (tmp_path / "empty").write_text("\n")
+    for name in secret_names():
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "empty"))
+    assert all(getattr(load_settings(), name.lower()) is None for name in secret_names())
+    (tmp_path / ".env").write_text("DISCORD_TOKEN=from-dotenv\n")
+    token = load_settings().discord_token
+    assert token is not None
+    assert token.get_secret_value() == "from-dotenv"
+
+
 def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which variable and which file."""
     monkeypatch.setenv("REDIS_URL_FILE", "/nowhere/redis")
     with pytest.raises(SettingsError, match="REDIS_URL_FILE: cannot read /nowhere/redis"):
+        load_settings()
+
+
+@pytest.mark.parametrize("prefix", ["", "INFILL_"])
+def test_two_keys_for_one_server_are_refused(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    """A password in the address and MODEL_TOKEN cannot both be sent; the message holds neither."""
+    monkeypatch.setenv(f"{prefix}MODEL_TOKEN", "canary-token")
+    monkeypatch.setenv(f"{prefix}MODEL_URL", "http://me:canary-password@gpu:8080")
+    with pytest.raises(
+        SettingsError, match=rf"one login: {prefix}MODEL_TOKEN, or the name and password in {prefix}MODEL_URL"
+    ) as error:
+        load_settings()
+    assert "canary" not in str(error.value)
+    monkeypatch.delenv("MODEL_TOKEN")
+    assert load_settings().model_token is None
+
+
+def test_an_env_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A sentence, and no traceback."""
+    (tmp_path / ".env").symlink_to(tmp_path / ("x" * 300))
+    with pytest.raises(SettingsError, match=r"\.env: cannot read it"):
         load_settings()
 
 
@@ -84,6 +117,51 @@ def test_no_secret_is_in_an_error_or_in_the_settings_text(monkeypatch: pytest.Mo
     assert "canary" not in str(error.value)
     monkeypatch.delenv("REDIS_URL")
     assert "canary" not in repr(load_settings())
+
+
+def test_quotas_are_read_at_the_start_with_every_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound that nobody can read must not be none."""
+    monkeypatch.setenv("QUOTA_PERSON", "30 requests/hour")
+    assert [str(bound) for quota in load_settings().bounds for bound in quota.bounds] == ["30 requests/hour"]
+    monkeypatch.setenv("QUOTA_PERSON", "30 per hour, 5 questions/day")
+    monkeypatch.setenv("QUOTA_TENANT", "none")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    person, tenant = str(error.value).splitlines()
+    assert "'30 per hour' is no bound; in '5 questions/day' 'questions' is neither" in person
+    assert tenant.startswith("QUOTA_TENANT: 'none' is no bound")
+
+
+SECOND = {"INFILL_MODEL_URL": "http://localhost:8081"}
+
+
+@pytest.mark.parametrize("name", ["INFILL_MODEL_ID", "INFILL_MODEL_TOKEN", "INFILL_MODEL_TOKENIZER"])
+def test_what_is_set_for_a_second_model_needs_its_address(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Without one it would be ignored in silence."""
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(SettingsError, match=f"{name}: it is of no use without INFILL_MODEL_URL"):
+        load_settings()
+    monkeypatch.setenv("INFILL_MODEL_URL", "localhost")
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert [line.partition(":")[0] for line in str(error.value).splitlines()] == ["INFILL_MODEL_URL"]
+
+
+def test_the_second_server_gets_its_own_token_and_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never the first one's: it may be another house's."""
+    first = {"MODEL_URL": "http://localhost:8080", "MODEL_TOKEN": "one", "MODEL_TOKENIZER": "./one.json"}
+    for name, value in (first | SECOND).items():
+        monkeypatch.setenv(name, value)
+    second = load_settings().of_infilling()
+    assert second is not None
+    assert (second.model_url, second.model_token, second.model_tokenizer) == (SECOND["INFILL_MODEL_URL"], None, None)
+    monkeypatch.setenv("INFILL_MODEL_TOKEN", "two")
+    monkeypatch.setenv("INFILL_MODEL_TOKENIZER", "./two.json")
+    second = load_settings().of_infilling()
+    assert second is not None
+    assert second.model_token is not None
+    assert second.model_token.get_secret_value() == "two"
+    assert second.model_tokenizer == "./two.json"
 
 
 def test_the_example_file_is_true() -> None:

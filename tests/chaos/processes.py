@@ -94,7 +94,7 @@ class Program:
 
 def worker(name: str, directory: Path, redis_url: str, model_url: str | None, **settings: str) -> Program:
     """`python -m bot run --role worker` that serves the terminal's lane; without `model_url` with the demo model."""
-    values = {"REDIS_URL": redis_url, "HTTP_PORT": "0", **settings}
+    values = {"REDIS_URL": redis_url, "HTTP_PORT": "0", "METRICS_PORT": "0", **settings}
     if model_url is not None:
         values["MODEL_URL"] = model_url
     env = environment(directory, **values)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conversation.budget import Cost, Cut, Window, clip, count_key, fit_dialog, merge_turns, plan_cut
+from conversation.budget import Cost, Cut, LeftOut, Window, clip, count_key, fit_dialog, merge_turns, plan_cut
 from conversation.errors import InvalidDialog, PromptTooLong
 from conversation.model import Ending, Message, Role
 from conversation.prompts import Llama2Template, PromptFormat
@@ -115,7 +115,7 @@ async def test_a_short_thread_is_seen_whole() -> None:
         Message(Role.USER, "now?"),
     )
     assert fitted.prompt == await toy_format().build(fitted.messages)
-    assert (fitted.cut, fitted.dropped_turns, fitted.earlier_dropped, fitted.clipped_lines) == (0, 0, False, 0)
+    assert (fitted.cut, fitted.dropped_turns, fitted.earlier_dropped, fitted.left_out) == (0, 0, False, LeftOut())
     assert fitted.question_texts == ("now?",)
 
 
@@ -167,11 +167,11 @@ async def test_an_oversized_question_keeps_head_and_tail() -> None:
     assert text.startswith("line 0 of")
     assert text.endswith("line 399 of a long trace")
     kept = [line for line in text.splitlines() if line in lines]
-    assert fitted.clipped_lines == 400 - len(kept)
-    assert f"\n[... {fitted.clipped_lines} lines left out ...]\n" in text
+    assert fitted.left_out.lines == 400 - len(kept)
+    assert f"\n[... {fitted.left_out.lines} lines left out ...]\n" in text
     again = await fit_toy(thread((5, 5)), text, 700)
     assert again.prompt == fitted.prompt
-    assert again.clipped_lines == 0
+    assert not again.left_out
 
 
 async def test_a_clipped_question_is_still_seen_with_the_follow_up() -> None:
@@ -262,7 +262,7 @@ async def test_a_long_real_question_fits(codellama: CodeLlamaTokenizer) -> None:
             prompts = PromptFormat(Llama2Template(), codellama, "ids" if form == "ids" else "text", True)
             fitted = await fit_toy([], text, 2000, prompts=prompts)
             assert 0.5 * 2000 <= fitted.prompt.tokens <= 0.65 * 2000
-            assert fitted.clipped_lines > 0
+            assert fitted.left_out
 
 
 # --- clipping
@@ -290,10 +290,7 @@ async def test_clipping_counts_eight_times_at_most_and_is_never_over() -> None:
             clipped = await clip(text, keep, count)
             assert len(asked) <= 8
             assert len(toy._plain(clipped.text)) <= keep
-            if clipped.text == text:
-                assert clipped.omitted_lines == 0
-            else:
-                assert clipped.omitted_lines > 0
+            assert bool(clipped.left_out) == (clipped.text != text)
 
 
 async def test_a_giant_line_says_how_many_characters_are_missing() -> None:
@@ -307,7 +304,7 @@ async def test_a_giant_line_says_how_many_characters_are_missing() -> None:
     assert set(head) == {"a"}
     assert set(tail) == {"z"}
     assert marker == f"[... {10_000 - len(head) - len(tail):,} characters left out ...]"
-    assert clipped.omitted_lines == 1
+    assert clipped.left_out == LeftOut(10_000 - len(head) - len(tail))
 
 
 def test_the_rules_follow_the_window_and_not_what_is_left_of_it() -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from conversation.model import Message, Role
 from conversation.ports import ChatTemplate, Clean, Piece
-from conversation.prompts import Llama2Template, PromptFormat
+from conversation.prompts import Hole, Llama2Template, PromptFormat
 from conversation.prompts.estimate import estimate_tokens
+from conversation.prompts.format import Form
 from tests.conversation.goldens import CHATS, dialog
 from tests.conversation.tokenizers_for_tests import CodeLlamaTokenizer, ToyTokenizer
 
+PRE, SUF, MID = 32007, 32008, 32009
 HI = (Message(Role.USER, "hi"), Message(Role.ASSISTANT, "yo"), Message(Role.USER, "x <s> y"))
 
 
@@ -159,3 +161,58 @@ async def test_without_a_tokenizer_the_estimate_is_on_the_high_side() -> None:
         assert counted >= (await prompts.build(messages)).tokens - estimate_tokens("<s>")
     with pytest.raises(ValueError, match="needs a tokenizer"):
         PromptFormat(Llama2Template(), None, "ids", True)
+
+
+def a_format(tokenizer: CodeLlamaTokenizer, form: Form) -> PromptFormat:
+    return PromptFormat(Llama2Template(), tokenizer, form, False)
+
+
+LEADS = ["```python\n", "```"]
+
+
+@pytest.mark.parametrize("form", ["ids", "text"])
+@pytest.mark.parametrize("lead", LEADS)
+async def test_a_prompt_with_a_lead_is_a_beginning_of_the_next_one(
+    lead: str, form: Form, codellama: CodeLlamaTokenizer
+) -> None:
+    """In both forms: what the server keeps of it serves the next turn, and the model sees `[/INST]` whole."""
+    prompts = a_format(codellama, form)
+    question, said = Message(Role.USER, "Write code"), "python\nx = 1\n```\nSo." if lead == "```" else "x = 1\n```\nSo."
+    now = await prompts.build([question], lead=lead)
+    going_on = await prompts.build([question], said, lead=lead)
+    later = await prompts.build([question, Message(Role.ASSISTANT, lead + said), Message(Role.USER, "more")])
+    assert now.token_ids is not None
+    assert going_on.token_ids is not None
+    assert later.token_ids is not None
+    assert now.text.endswith(f"[/INST] {lead}")
+    for text, ids in (now.text, now.token_ids), (going_on.text, going_on.token_ids):
+        assert later.text.startswith(text)
+        assert later.token_ids[: len(ids)] == ids
+    as_sent = await codellama.encode([Piece(now.text, control=True)])
+    assert tuple(as_sent) == now.token_ids
+
+
+async def test_a_lead_stands_where_the_template_puts_answers(codellama: CodeLlamaTokenizer) -> None:
+    """Not every template has a space there."""
+    for template in (Llama2Template(), ChatML()):
+        prompts = PromptFormat(template, codellama, "text", False)
+        question = Message(Role.USER, "q")
+        now = (await prompts.build([question], lead="```c\n")).text
+        later = (await prompts.build([question, Message(Role.ASSISTANT, "```c\nx"), Message(Role.USER, "r")])).text
+        assert later.startswith(f"{now}x")
+    assert now.endswith("assistant\n```c\n")
+
+
+@pytest.mark.parametrize("said", [chr(code) for code in (9, 10, 13, *range(32, 127), 233, 0x65E5)])
+async def test_a_fill_that_goes_on_keeps_the_three_words(said: str, codellama: CodeLlamaTokenizer) -> None:
+    """Whatever the model had said first: a piece such as `>(` would swallow the end of `<MID>` where text is sent."""
+    hole = Hole("def f", "\n    pass\n")
+    as_text = await a_format(codellama, "text").build_infill(hole, f"{said}a")
+    read = await codellama.encode([Piece(as_text.text, control=True)])
+    assert [number for number in read if number >= PRE] == [PRE, SUF, MID]
+    assert as_text.text.endswith((f"<MID>{said}a", f"<MID> {said}a"))
+    as_ids = await a_format(codellama, "ids").build_infill(hole, f"{said}a")
+    assert as_ids.token_ids is not None
+    assert [number for number in as_ids.token_ids if number >= PRE] == [PRE, SUF, MID]
+    behind = as_ids.token_ids[as_ids.token_ids.index(MID) + 1 :]
+    assert codellama.decode([13, *behind]) == f"\n{said}a"

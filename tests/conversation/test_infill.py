@@ -15,6 +15,7 @@ from tests.conversation.tokenizers_for_tests import CodeLlamaTokenizer
 
 PRE, SUF, MID = 32007, 32008, 32009
 ORDERS: tuple[Order, ...] = ("psm", "spm")
+WITHOUT_TEXT = [case for case in INFILLS if case["expected_prompt_text_psm"] is None]
 WITH_TEXT = [case for case in INFILLS if case["expected_prompt_text_psm"] is not None]
 
 
@@ -40,6 +41,31 @@ async def test_text_equals_the_reference(case: dict[str, Any], order: Order) -> 
     assert (await infill_prompt(hole(case), None, form="text", server_adds_bos=False, order=order)).text == expected
     prompt = await infill_prompt(hole(case), None, form="text", server_adds_bos=True, order=order)
     assert prompt.text == expected.removeprefix("<s>")
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("05", "<s><PRE> let x =  <SUF> ;\nlet y = x;\n <MID>"),
+        ("06", '<s><PRE> {"name": " <SUF> ", "age": 3} <MID>'),
+        ("12", "<s><PRE> // 数を数える 🙂\nconst n =  <SUF> .length; // é\n <MID>"),
+        ("15", "<s><PRE> a = 1\r\nb =  <SUF> \r\nc = 3\r\n <MID>"),
+    ],
+)
+async def test_a_golden_without_a_text_has_one_of_ours(
+    number: str, expected: str, codellama: CodeLlamaTokenizer
+) -> None:
+    """No text gives its ids: its suffix begins with what `>` merges with. Ours has a space there, and nothing else is
+    different."""
+    (case,) = [case for case in WITHOUT_TEXT if case["id"].startswith(f"infill-{number}-")]
+    text = f"<s>{infill_text(hole(case))}"
+    assert text == expected
+    ids = await codellama.encode([Piece(text, control=True)])
+    golden = case["expected_token_ids_psm"]
+    at = golden.index(SUF) + 1
+    assert ids[:at] == golden[:at]
+    assert ids[-1] == golden[-1] == MID
+    assert codellama.decode([13, *ids[at:-1]]) == "\n " + codellama.decode([13, *golden[at:-1]]).removeprefix("\n")
 
 
 @pytest.mark.parametrize("order", ORDERS)

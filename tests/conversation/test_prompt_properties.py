@@ -77,7 +77,7 @@ def test_a_fitted_dialog_alternates_and_fits(
     assert fitted.cut >= stored_cut
     assert fitted.earlier_dropped == (fitted.cut > stored_cut)
     assert 0 <= fitted.dropped_turns <= len(turns)
-    if not fitted.clipped_lines:
+    if not fitted.left_out:
         assert fitted.question_texts == (question,)
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from markdown_it import MarkdownIt
 
+from conversation import notices
+from conversation.clipping import LeftOut
 from conversation.errors import PromptError
+from conversation.generation import Draft
 from conversation.model import Skill
-from conversation.ports import Sampling
+from conversation.ports import Chunk, Sampling
 from conversation.prompts.infill import Hole
 from conversation.shape import CodeBlock, FilledCode, Shape, Snippet
 from conversation.skills import SKILLS, CodeFile, Language, Wish, ask_for, card_of, shape_of
@@ -32,6 +36,14 @@ def test_a_snippet_is_asked_for_in_its_language() -> None:
     assert shape_of(question.skill, question.language, question.code).opening == "```python\n"
 
 
+@pytest.mark.parametrize("skill", [Skill.FIX, Skill.TEST])
+def test_corrected_code_and_tests_come_first(skill: Skill) -> None:
+    """In a block of the code's language; small models would talk about it."""
+    question = ask_for(Wish(skill, files=(CodeFile("x = 1", "a.py", PYTHON),)))
+    assert shape_of(question.skill, question.language, question.code) == Snippet.of("python")
+    assert question.file_name == "a.py"
+
+
 @pytest.mark.parametrize("skill", [Skill.EXPLAIN, Skill.REVIEW, Skill.FIX, Skill.TEST])
 def test_code_goes_along_as_it_is(skill: Skill) -> None:
     """Tabs and what looks like a fence's end stay, in a block that they cannot end."""
@@ -40,6 +52,12 @@ def test_code_goes_along_as_it_is(skill: Skill) -> None:
     assert f"\n\na.py:\n````python\n{code}\n````" in question.text
     assert "why?" in question.text
     assert question.code == ""
+
+
+def test_the_indentation_of_a_hole_is_seen_in_words() -> None:
+    """A model that is asked in words fills the line where it stands."""
+    question = ask_for(Wish(Skill.FILL, files=(CodeFile("def f():\n    <FILL_ME>\n    return a\n", "", PYTHON),)))
+    assert "Before:\n```python\ndef f():\n    \n```\n\nAfter:\n```python\n\n    return a\n```" in question.text
 
 
 def test_several_files_are_named() -> None:
@@ -87,6 +105,27 @@ def test_only_two_skills_choose_for_themselves() -> None:
     assert card_of(Skill.COMPLETE).sampling(Sampling(100)).max_new_tokens == 100
 
 
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ((LeftOut(900, 12),), "12 lines"),
+        ((LeftOut(9, 1), LeftOut(9, 1)), "2 lines"),
+        ((LeftOut(9, 1), LeftOut(4000)), "4,009 characters"),
+        ((LeftOut(), LeftOut(9, 1)), "1 line"),
+    ],
+)
+def test_what_is_left_out_is_said_in_lines_where_it_is_lines(parts: tuple[LeftOut, ...], said: str) -> None:
+    """Else in characters: a part of a line is no line."""
+    assert str(sum(parts, LeftOut())) == said
+
+
+def test_each_skill_says_where_something_is_missing() -> None:
+    """A question loses its middle, code to be gone on with its beginning, code with a gap what is far from that."""
+    assert notices.clipped(LeftOut(9, 1)).endswith("1 line in its middle was left out.")
+    assert notices.clipped(LeftOut(2000), Skill.COMPLETE).endswith("its first 2,000 characters were left out.")
+    assert notices.clipped(LeftOut(9, 3), Skill.FILL).endswith("3 lines far from the gap were left out.")
+
+
 class TestShapes:
     def test_prose_loses_the_templates_space(self) -> None:
         """A space that models begin with is not shown; nothing said is nothing shown."""
@@ -96,17 +135,17 @@ class TestShapes:
     def test_a_completion_begins_with_the_open_line(self) -> None:
         """What can be copied is whole lines of code and nothing else."""
         block = CodeBlock.going_on("import os\n\ndef area(r", "python")
-        assert block.shown("):\n    return 1", ended=False) == "```python\ndef area(r):\n    return 1"
-        assert block.shown("):\n    return 1", ended=True) == "```python\ndef area(r):\n    return 1\n```"
-        assert CodeBlock.going_on("x = 1\n", "").shown("y = 2\n", ended=True) == "```\ny = 2\n```"
+        assert block.shown("):\n    return 1", ended=False) == "````python\ndef area(r):\n    return 1"
+        assert block.shown("):\n    return 1", ended=True) == "````python\ndef area(r):\n    return 1\n````"
+        assert CodeBlock.going_on("x = 1\n", "").shown("y = 2\n", ended=True) == "````\ny = 2\n````"
 
     def test_a_filled_hole(self) -> None:
         """The whole code, the lines that are new, and the change."""
         shape = FilledCode.of(Hole("def f(a):\n    ", "\n    return b\n"), "python")
         assert shape.shown("b = a\n    b += 1", ended=True) == (
-            "```python\ndef f(a):\n    b = a\n    b += 1\n    return b\n```\n\n"
+            "````python\ndef f(a):\n    b = a\n    b += 1\n    return b\n````\n\n"
             "Lines 2 to 3 are what I filled in:\n\n"
-            "```diff\n@@ -1,3 +1,4 @@\n def f(a):\n-    \n+    b = a\n+    b += 1\n     return b\n```"
+            "````diff\n@@ -1,3 +1,4 @@\n def f(a):\n-    \n+    b = a\n+    b += 1\n     return b\n````"
         )
 
     @pytest.mark.parametrize(
@@ -137,12 +176,51 @@ class TestShapes:
         assert "Line 2 is what I filled in:" in shown
         assert [line for line in shown.split("\n") if line.startswith("+")] == ["+new" + "\r" * ("\r" in code)]
 
-    @pytest.mark.parametrize("said", ["first\n\tsecond\r\nthird", "x = 1\ny", "```py\nz\n```\n", "\n\n  a `b`\n"])
+    @pytest.mark.parametrize(
+        ("code", "said", "kept"),
+        [
+            ("x = 1\n", "```\nSure, here it is.", ""),
+            ("x = 1\n", "```", ""),
+            ("x = 1\n", "```python\ny = 2\n", "y = 2\n"),
+            ("x = ", "```\n", "x = ```\n"),
+            ("x = 1\n", '"""\n    ```\n    a\n    ```\n"""\n', '"""\n    ```\n    a\n    ```\n"""\n'),
+            ("x = 1\n", "y = 2\n````\nSo.", "y = 2\n"),
+        ],
+    )
+    def test_a_completion_is_one_block(self, code: str, said: str, kept: str) -> None:
+        """Also where the model writes fences: at the beginning one without a language ends the code, one with a
+        language is no line of it; a fence in a docstring stays what it is."""
+        draft = Draft(shape=CodeBlock.going_on(code, ""))
+        seen = [""]
+        for character in said:
+            draft.add(Chunk(character))
+            if draft.end_if_over():
+                break
+            seen.append(draft.visible)
+        draft.ended = True
+        seen.append(draft.visible)
+        assert seen[-1] == (f"````\n{kept}````" if kept else "")
+        assert all(later.startswith(earlier) for earlier, later in pairwise(seen))
+
+    @pytest.mark.parametrize("said", ['"""Doc:\n```\nx\n```\n"""\na = 1', "```\nx\n```", "a\n  ```\nb"])
+    def test_filled_code_is_a_block_and_a_change(self, said: str) -> None:
+        """Also where the model writes a fence: what can be copied is the whole code."""
+        hole = Hole("def f():\n", "\n    return a\n")
+        shown = FilledCode.of(hole, "python").shown(said, ended=True)
+        whole, change = [token for token in MarkdownIt().parse(shown) if token.type == "fence"]
+        assert whole.content == f"{hole.prefix}{said}{hole.suffix}"
+        assert change.info == "diff"
+        assert [line[1:] for line in change.content.split("\n") if line.startswith("+")] == said.split("\n")
+
+    @pytest.mark.parametrize(
+        "said", ["first\n\tsecond\r\nthird", "x = 1\ny", "```py\nz\n```\n", "\n\n  a `b`\n", "a\n```\nb\n```"]
+    )
     @pytest.mark.parametrize(
         "shape",
         [
             FilledCode.of(Hole("a\n", "\nz"), "c"),
             CodeBlock.going_on("```", "md"),
+            CodeBlock.going_on("a\n", "c"),
             Shape(),
             Snippet.of(""),
             Snippet.of("c"),
@@ -157,8 +235,10 @@ class TestShapes:
 
     @pytest.mark.parametrize("code", ["x = '```'\n", "```\n````\n", "\tx\r\n"])
     def test_nothing_in_code_ends_its_block(self, code: str) -> None:
-        """The fence is longer than any in the code, so that one message shows one block."""
+        """The fence is longer than any in the code: one block holds all of it, the other the change."""
         shown = FilledCode.of(Hole(code, "\nend"), "").shown("fill", ended=True)
+        whole, change = [token for token in MarkdownIt().parse(shown) if token.type == "fence"]
+        assert whole.content == f"{code}fill\nend\n".replace("\r\n", "\n")
+        assert change.info == "diff"
         (part,) = split(shown, 4000)
-        assert part.text == shown
-        assert part.closer == ""
+        assert (part.text, part.closer) == (shown, "")

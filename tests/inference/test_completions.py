@@ -6,7 +6,7 @@ import pytest
 
 from conversation.errors import ModelRefused, ModelUnavailable
 from conversation.ports import Chunk, ModelCard, Prompt, Sampling
-from inference.completions import CompletionsGenerator, Dialect, Usage
+from inference.completions import CompletionsGenerator, Dialect, Usage, _cached
 from inference.http import ModelServer
 from tests.servers.behaviour import Behaviour
 from tests.servers.completions import CompletionsServer, LlamaCppServer
@@ -36,7 +36,7 @@ async def test_the_servers_model_is_asked_for_by_its_name() -> None:
     """vLLM refuses a request without its model's name; without a setting it is asked for first."""
     async with CompletionsServer() as far:
         generator = CompletionsGenerator(ModelServer(far.url))
-        assert await generator.card() == ModelCard("toy", 4096)
+        assert await generator.card() == ModelCard("toy", 4096, provider="vllm")
         assert (await generator.served()).dialect is Dialect.VLLM
         await read(generator, Prompt(TEXT, IDS, 9), Sampling(3))
         assert far.requests[-1]["model"] == "toy"
@@ -65,6 +65,23 @@ async def test_what_an_answer_cost_is_reported() -> None:
             await read(generator, Prompt(TEXT, IDS, len(IDS)), Sampling(6, temperature=0))
             assert costs == [Usage(prompt=len(IDS), cached=len(IDS) // 2, completion=6)]
             await generator.aclose()
+
+
+async def test_the_last_piece_tells_what_was_cached() -> None:
+    """In the usage, or in llama.cpp's timings; a server that does not tell says nothing, which is not 0."""
+    for kind in (CompletionsServer, LlamaCppServer):
+        async with kind() as far:
+            generator = CompletionsGenerator(ModelServer(far.url))
+            for sampling in (Sampling(6, temperature=0), Sampling(6, temperature=0, stop=("\n\n\n",))):
+                chunks = [chunk async for chunk in generator.stream(Prompt(TEXT, IDS, len(IDS)), sampling)]
+                assert [chunk.cached_tokens for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+                assert chunks[-1].cached_tokens == len(IDS) // 2
+            await generator.aclose()
+    frame = {"choices": [], "timings": {"cache_n": 7}}
+    assert _cached(frame, None) == 7
+    assert _cached({"usage": {"prompt_tokens": 9}}, None) is None
+    assert _cached({"usage": {"prompt_tokens": 9, "prompt_tokens_details": None}}, 3) == 3
+    assert _cached({"usage": {"prompt_tokens_details": {"cached_tokens": 0}}}, None) == 0
 
 
 async def test_ids_that_llama_cpp_keeps_back_are_found_again() -> None:

@@ -135,6 +135,29 @@ class TestAddresses:
         assert set(await inbox.addresses(ThreadId("discord", "1", "", ""))) == {*within, beside[0]}
         assert await inbox.addresses(ThreadId("discord", "3", "", "")) == []
 
+    async def test_a_place_that_was_opened_for_an_answer_is_among_them(
+        self, inbox: RedisInbox, redis_client: Redis
+    ) -> None:
+        """A thread below a question is an address of its own."""
+        opened = ThreadId("discord", "1", "2", "opened")
+        accepted = await inbox.accept(replace(message(), address=replace(opened, thread="asked")))
+        await RedisThreads(redis_client, KEYS).bind(opened, accepted.conversation_id)
+        assert set(await inbox.addresses(ThreadId("discord", "1", "2", ""))) == {
+            opened,
+            replace(opened, thread="asked"),
+        }
+
+    async def test_they_are_forgotten_when_they_surely_are_no_more(
+        self, inbox: RedisInbox, redis_client: Redis
+    ) -> None:
+        """A workspace that is always in use does not grow by every thread that it ever had."""
+        places = KEYS.places("discord:1")
+        at = ThreadId("discord", "1", "2", "new")
+        await redis_client.zadd(places, {"2:old": 1.0})
+        await inbox.accept(replace(message(), address=at))
+        assert await inbox.addresses(ThreadId("discord", "1", "", "")) == [at]
+        assert KEYS.content_seconds < await redis_client.ttl(places) <= KEYS.content_seconds * 1.02
+
 
 class TestJoining:
     async def test_neighbouring_messages_of_one_person_are_one_question(

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 import storage.threads
 from conversation.errors import StoreUnavailable
-from conversation.model import Ending, InboundMessage, Language, Preferences, Role, Settlement, ThreadId, Turn
+from conversation.model import Ending, InboundMessage, Language, Preferences, Role, Settlement, Skill, ThreadId, Turn
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
 from storage.inbox import RedisInbox
@@ -46,6 +46,12 @@ def answer(turn_id: str, exchange: str = "job-1", **fields: Any) -> Turn:
     return replace(
         question(turn_id, exchange), role=Role.ASSISTANT, author_id="", author_name="", ending=Ending.COMPLETE, **fields
     )
+
+
+def an_edit(message_id: str, text: str, **fields: Any) -> InboundMessage:
+    """Ada edited that message."""
+    at = ThreadId("slack", "T1", "C1", "1")
+    return InboundMessage(at, "edit", "U1", "Ada", text, 0.0, target=message_id, **fields)
 
 
 async def add(redis: Redis, *turns: Turn, thread: str = THREAD, cut: int = 0) -> None:
@@ -139,7 +145,7 @@ async def test_counts_are_kept_for_each_vocabulary(threads: RedisThreads) -> Non
     [
         lambda threads: threads.open(THREAD, ""),
         lambda threads: threads.save_counts(THREAD, "llama", {"d9": 1}),
-        lambda threads: threads.edit_turn(THREAD, "m-q1", "other"),
+        lambda threads: threads.edit_turn(THREAD, an_edit("m-q1", "other")),
         lambda threads: threads.purge_message(THREAD, "m-q1"),
     ],
     ids=["open", "save_counts", "edit_turn", "purge_message"],
@@ -174,11 +180,12 @@ async def test_reading_turns_does_not_prolong_them(redis_client: Redis, threads:
 
 
 async def test_an_edit_changes_the_persons_turn_in_its_place(redis_client: Redis, threads: RedisThreads) -> None:
-    """Only the text changes; other turns and the answer stay."""
-    await add(redis_client, question("q1"), answer("a1"), question("q2", "job-2"))
+    """It asks what the message asks now, its skill and its code included; other turns and the answer stay."""
+    await add(redis_client, question("q1", skill=Skill.FILL, code="a<>"), answer("a1"), question("q2", "job-2"))
     before = await threads.turns(THREAD)
-    assert await threads.edit_turn(THREAD, "m-q1", "what was meant")
-    assert await threads.turns(THREAD) == (replace(before[0], text="what was meant"), *before[1:])
+    now: dict[str, Any] = {"skill": Skill.COMPLETE, "language": "c", "code": "b", "file_name": "b.c", "edited_at": 5.0}
+    assert await threads.edit_turn(THREAD, an_edit("m-q1", "what was meant", **now))
+    assert await threads.turns(THREAD) == (replace(before[0], text="what was meant", **now), *before[1:])
 
 
 @pytest.mark.parametrize("message_id", ["m-a1", "m-unknown"])
@@ -188,7 +195,7 @@ async def test_nothing_but_a_persons_message_can_be_edited(
     """Platforms report our own edits of an answer as well: those change no turn."""
     await add(redis_client, question("q1"), answer("a1"))
     before = await threads.turns(THREAD)
-    assert not await threads.edit_turn(THREAD, message_id, "forged")
+    assert not await threads.edit_turn(THREAD, an_edit(message_id, "forged"))
     assert await threads.turns(THREAD) == before
 
 
@@ -232,7 +239,7 @@ async def test_digests_of_what_was_taken_back_go(redis_client: Redis, threads: R
     await add(redis_client, question("q1"), answer("a1"))
     await threads.save_counts(THREAD, "llama", {"digest": 10})
     if taken_back == "edit":
-        await threads.edit_turn(THREAD, "m-q1", "other")
+        await threads.edit_turn(THREAD, an_edit("m-q1", "other"))
     else:
         await threads.purge_message(THREAD, "m-q1")
     assert await threads.counts(THREAD, "llama") == {}
@@ -265,7 +272,7 @@ async def test_changes_at_the_same_time_all_happen(redis_client: Redis, threads:
     turns = [question(f"q{number}", f"job-{number}") for number in range(16)]
     await add(redis_client, *turns)
     await asyncio.gather(
-        *(threads.edit_turn(THREAD, f"m-q{number}", f"edited {number}") for number in range(8)),
+        *(threads.edit_turn(THREAD, an_edit(f"m-q{number}", f"edited {number}")) for number in range(8)),
         *(threads.purge_message(THREAD, f"m-q{number}") for number in range(8, 16)),
     )
     assert [turn.text for turn in await threads.turns(THREAD)] == [f"edited {number}" for number in range(8)]
@@ -318,7 +325,7 @@ async def test_a_store_that_is_away_is_unavailable(redis_server_factory: Callabl
         threads.turns(THREAD),
         threads.counts(THREAD, "llama"),
         threads.save_counts(THREAD, "llama", {"d": 1}),
-        threads.edit_turn(THREAD, "m", "x"),
+        threads.edit_turn(THREAD, an_edit("m", "x")),
         threads.purge_message(THREAD, "m"),
         threads.forget(THREAD),
     ]
@@ -351,7 +358,7 @@ async def step(redis: Redis, thread: str, what: str, number: int) -> None:
         case "answer":
             await add(redis, answer(f"a{number}", f"job-{number}"), thread=thread, cut=number)
         case "edit":
-            await threads.edit_turn(thread, f"m-q{number}", f"edited {number}")
+            await threads.edit_turn(thread, an_edit(f"m-q{number}", f"edited {number}"))
         case "purge":
             await threads.purge_message(thread, f"m-q{number}")
         case "count":

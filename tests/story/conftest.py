@@ -7,18 +7,21 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from redis.asyncio import Redis
 
+from conversation.access import Person, Rules
+from conversation.access_gate import AccessGate
 from conversation.generation import Patience
 from conversation.intake import Intake
 from conversation.language_model import ModelSource
 from conversation.manager import Manager, Manners
-from conversation.model import Action, Command, InboundMessage, ThreadId, Turn
-from conversation.ports import Accepted, Content, Sampling
-from conversation.reception import Heard, InsidersOnly, Person, Press, Reception
+from conversation.model import Action, Belonging, Command, InboundMessage, ThreadId, Turn
+from conversation.observing import UNOBSERVED, Observer
+from conversation.ports import Accepted, Content, Gate, KnowsPeople, Sampling
+from conversation.reception import Heard, Press, Reception
 from conversation.skills import Wish, ask_for
 from conversation.worker import Worker, Workers
 from storage.feedback import RedisFeedback
@@ -48,6 +51,9 @@ class Town:
     manners: Manners = field(default_factory=lambda: Manners("", Sampling(max_new_tokens=100), Patience(5.0)))
     history: FakeHistory = field(default_factory=FakeHistory)
     infiller: ModelSource | None = None
+    observer: Observer = UNOBSERVED
+    gates: tuple[Gate, ...] = ()
+    access: Rules = field(default_factory=Rules)
     _stopping: list[asyncio.Event] = field(default_factory=list)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -105,6 +111,7 @@ class Town:
                     concurrency=concurrency,
                     max_attempts=queue.max_attempts,
                     drain_seconds=drain_seconds,
+                    observer=self.observer,
                 )
             )
         return Workers(*made)
@@ -112,8 +119,20 @@ class Town:
     def _manager(self, queue: RedisJobs) -> Manager:
         sinks, histories = {"memory": self.platform}, {"memory": self.history}
         slots, preferences = self.slots(), self.preferences
+        people = {"memory": self.platform} if isinstance(self.platform, KnowsPeople) else {}
+        gates = (AccessGate(self.access, people),)
         return Manager(
-            self.threads, queue, self.model, sinks, self.manners, slots, preferences, histories, self.infiller
+            self.threads,
+            queue,
+            self.model,
+            sinks,
+            self.manners,
+            slots,
+            preferences,
+            histories,
+            self.infiller,
+            (*gates, *self.gates),
+            self.observer,
         )
 
     @property
@@ -125,7 +144,7 @@ class Town:
     def reception(self) -> Reception:
         """The door that listeners use."""
         feedback = RedisFeedback(self.redis, self.keys, self.threads)
-        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, InsidersOnly())
+        return Reception(self.inbox, Intake(self.inbox, 10_000), self.threads, feedback, self.access, self.observer)
 
     async def hear(self, text: str, *, thread: str = "t", author: str = "ada", key: str = "", **how: bool) -> Accepted:
         """Somebody says something to us; it must become a job."""
@@ -141,7 +160,14 @@ class Town:
         return await self.reception.pressed(press)
 
     def message(
-        self, text: str, *, thread: str = "t", author: str = "ada", command: Command = Command.ASK, key: str = ""
+        self,
+        text: str,
+        *,
+        thread: str = "t",
+        author: str = "ada",
+        command: Command = Command.ASK,
+        key: str = "",
+        belonging: Belonging = Belonging.MEMBER,
     ) -> InboundMessage:
         """What somebody writes in a thread."""
         return InboundMessage(
@@ -152,6 +178,7 @@ class Town:
             text=text,
             sent_at=time.time(),
             command=command,
+            belonging=belonging,
         )
 
     async def ask(
@@ -166,13 +193,7 @@ class Town:
 
     async def wish(self, wish: Wish, *, thread: str = "t") -> Accepted:
         """Accept what a skill is asked."""
-        question = ask_for(wish)
-        message = replace(
-            self.message(question.text, thread=thread),
-            skill=question.skill,
-            language=question.language,
-            code=question.code,
-        )
+        message = ask_for(wish).into(self.message("", thread=thread))
         accepted = await Intake(self.inbox, 10_000).receive(message)
         assert isinstance(accepted, Accepted)
         return accepted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,8 +27,8 @@ class HasSettings(Protocol):
 class Program:
     """`python -m bot run`, started and ready."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
-        self.process, self.url = process, url
+    def __init__(self, process: asyncio.subprocess.Process, url: str, metrics_url: str) -> None:
+        self.process, self.url, self.metrics_url = process, url, metrics_url
         self.log: list[str] = []  # its lines from then on
         self.reading = asyncio.create_task(self._read(), name="read the program's log")
 
@@ -59,7 +60,7 @@ async def spawn(office: HasSettings, directory: Path, *arguments: str, **setting
     variables = {name.upper(): value for name, value in names.items() if value and name != "data_dir"}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "run", *arguments),
-        env=environment(directory, **{"HTTP_PORT": "0", **variables}),
+        env=environment(directory, **{"HTTP_PORT": "0", "METRICS_PORT": "0", **variables}),
         cwd=directory,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -75,7 +76,8 @@ async def program(office: HasSettings, directory: Path, *arguments: str, **setti
         while b"ready: " not in (line := await process.stderr.readline()):
             seen += line
             assert line, f"the program ended before it was ready:\n{seen.decode()}"
-    running = Program(process, "http://" + line.decode().partition("http://")[2].partition("/readyz")[0])
+    url, metrics_url = re.findall(r"(http://[^/]+)/", line.decode())
+    running = Program(process, url, f"{metrics_url}/metrics")
     try:
         yield running
     finally:

@@ -10,16 +10,19 @@ from bot.platforms import open_platforms
 from bot.roles import Role
 from bot.settings import load_settings
 from bot.wiring import build_worker, open_house, working
+from conversation.observing import UNOBSERVED, Observer
 
 
 @asynccontextmanager
-async def replica(settings: Mapping[str, object], role: Role = Role.ALL) -> AsyncIterator[str]:
+async def replica(
+    settings: Mapping[str, object], role: Role = Role.ALL, observer: Observer = UNOBSERVED
+) -> AsyncIterator[str]:
     """As `bot.service.serve` starts and ends it, without signals: those are the process's. Gives the address of its
     health page, and of what platforms call. Nothing of it may die meanwhile."""
     asked = load_settings(**settings)
     failures: list[str] = []
     async with AsyncExitStack() as stack:
-        house = await stack.enter_async_context(open_house(asked))
+        house = await stack.enter_async_context(open_house(asked, observer))
         platforms = await stack.enter_async_context(
             open_platforms(asked, house, role, lambda: failures.append("a platform refused us"))
         )

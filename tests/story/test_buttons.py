@@ -8,11 +8,12 @@ import json
 import pytest
 
 from conversation import notices
+from conversation.access import Person
 from conversation.errors import ModelRefused
 from conversation.manager import Manners
-from conversation.model import Action, Ending, ThreadId
+from conversation.model import Action, Belonging, Ending, ThreadId
 from conversation.ports import Sampling
-from conversation.reception import Person, Press
+from conversation.reception import Press
 from tests.story.conftest import Town
 from tests.waiting import until
 
@@ -161,7 +162,7 @@ async def test_who_may_not_ask_may_not_press(town: Town) -> None:
     async with town.worker():
         accepted = await town.hear("one")
         await town.settled(accepted.conversation_id)
-    outsider = Person(ThreadId("memory", "team", "channel", "t"), "eve", external=True)
+    outsider = Person(ThreadId("memory", "team", "channel", "t"), "eve", belonging=Belonging.EXTERNAL)
     press = Press(Action.AGAIN, accepted.job_id, outsider, "Eve", "p", 1.0, "m1")
     assert await town.reception.pressed(press) == notices.OUTSIDER
     assert not await town.reception.stop(outsider)

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.slack.commands import HELP
 from conversation import guide, notices
+from conversation.access import Person
 from conversation.errors import ModelUnavailable
 from conversation.language_model import LanguageModel
-from conversation.model import Action, Language, Owner, Preferences, Skill, ThreadId
-from conversation.reception import Heard, Person, Press
+from conversation.model import Action, Belonging, Language, Owner, Preferences, Skill, ThreadId
+from conversation.reception import Heard, Press
 from conversation.skills import SKILLS
 from tests.fakes import ScriptedModel
 from tests.story.conftest import Town
@@ -24,7 +26,8 @@ def test_help_is_short_and_has_every_skill() -> None:
     """With how it is called up where people are; Discord's messages bound it."""
     text = guide.help_text(lambda skill: f"/{skill}")
     assert all(f"`/{skill}`" in text for skill in SKILLS)
-    assert len(text) < 1000
+    assert len(text) < 400
+    assert len(HELP) < 600  # with all that Slack's command can do
     assert len(guide.examples()) <= 5
     assert all(len(offer.label) <= 75 for offer in guide.examples())
 
@@ -60,7 +63,7 @@ def test_every_example_is_a_question(target: str) -> None:
 async def test_examples_that_are_gone_and_guests(town: Town) -> None:
     """An older message's button says that it has no use any more; guests press nothing."""
     assert await town.press(Action.TRY, "poem") == notices.NO_SUCH_EXAMPLE
-    press = Press(Action.TRY, "code", Person(HERE, "eve", external=True), "Eve", "p", 0.0, "m1")
+    press = Press(Action.TRY, "code", Person(HERE, "eve", belonging=Belonging.EXTERNAL), "Eve", "p", 0.0, "m1")
     assert await town.reception.pressed(press) == notices.OUTSIDER
     assert await town.inbox.depth() == 0
 

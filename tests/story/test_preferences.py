@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from conversation import notices
+from conversation.access import Person, Rules
 from conversation.errors import NotSettable, Refused
 from conversation.generation import Patience
 from conversation.manager import Manners
-from conversation.model import Command, Ending, Language, Owner, Preferences, Role, Skill, ThreadId
+from conversation.model import Belonging, Command, Ending, Language, Owner, Preferences, Role, Skill, ThreadId
 from conversation.ports import Sampling
 from conversation.preference_desk import PreferenceDesk
 from conversation.preferences import Entered
-from conversation.reception import InsidersOnly, Person
 from conversation.skills import Wish
 from tests.story.conftest import Town
 from tests.story.test_skills import HOLE, Coder
@@ -34,7 +34,7 @@ def coder(town: Town) -> Coder:
 
 @pytest.fixture
 def desk(town: Town) -> PreferenceDesk:
-    return PreferenceDesk(town.preferences, InsidersOnly(), NAMES.get, 100)
+    return PreferenceDesk(town.preferences, Rules(), NAMES.get, 100)
 
 
 async def ask(town: Town, text: str, *, thread: str = "t", author: str = "ada") -> str:
@@ -129,16 +129,15 @@ async def test_removing_a_question_begins_no_thread(town: Town, coder: Coder) ->
     assert "For Ada." in coder.prompts[-1]
 
 
-async def test_a_snippet_is_in_the_language_of_its_thread(town: Town, coder: Coder) -> None:
-    """Unless it is asked for in another."""
+async def test_a_snippet_begins_in_no_language_but_the_one_that_was_asked_for(town: Town, coder: Coder) -> None:
+    """A preference is told to the model and not forced on it: "a bash script" is in bash."""
     await town.preferences.put(ADA, Preferences(TYPESCRIPT))
     async with town.worker():
-        for wish in (Wish(Skill.CODE, "print one"), Wish(Skill.CODE, "print one", Language("Rust", "rust"))):
+        for wish in (Wish(Skill.CODE, "a bash script"), Wish(Skill.CODE, "print one", Language("Rust", "rust"))):
             accepted = await town.wish(wish, thread=str(wish))
             await town.settled(accepted.conversation_id)
-            await ask(town, "now with types", thread=str(wish))
-    assert [prompt.rpartition("[/INST]")[2] for prompt in coder.prompts[::2]] == ["```typescript\n", "```rust\n"]
-    assert "[/INST] ```typescript\n" in coder.prompts[1]
+    assert [prompt.rpartition("[/INST]")[2] for prompt in coder.prompts] == [" ```", " ```rust\n"]
+    assert all("Write code in TypeScript unless another language is asked for." in prompt for prompt in coder.prompts)
 
 
 async def test_infilling_keeps_its_own_temperature(town: Town, coder: Coder) -> None:
@@ -193,7 +192,7 @@ class TestDesk:
 
     async def test_guests_of_other_organisations_set_nothing(self, town: Town, desk: PreferenceDesk) -> None:
         """Nor see what is set."""
-        guest = Person(HERE, "eve", external=True)
+        guest = Person(HERE, "eve", belonging=Belonging.EXTERNAL)
         for attempt in (desk.shown(guest, of_channel=True), desk.change(guest, Entered()), desk.clear(guest)):
             with pytest.raises(Refused) as caught:
                 await attempt

@@ -247,7 +247,7 @@ async def start_worker(env: dict[str, str], cwd: Path) -> WorkerProcess:
     """A worker that is ready."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "run", "--role", "worker"),
-        env={**env, "HTTP_PORT": "0"},
+        env={**env, "HTTP_PORT": "0", "METRICS_PORT": "0"},
         cwd=cwd,
         stderr=asyncio.subprocess.PIPE,
     )

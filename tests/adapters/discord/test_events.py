@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from adapters.discord.channels import Kind, Place, place_of
 from adapters.discord.events import CREATED, DELETED, UPDATED, Deleted, Ears, Edited, File, News, Said, translate
 from adapters.discord.identity import Identity
 from adapters.discord.payloads import Malformed, milliseconds_of, snowflake_at
-from conversation.model import ThreadId
+from conversation.model import Belonging, ThreadId
 from storage.records import dump_message, load_message
 
 ME = Identity(user="100", application="100")
@@ -195,10 +196,12 @@ class TestWhatItBecomes:
         assert said(message("q", attachments=[file]), DM).files == (File("a.py", "https://cdn/a.py", 3, "text/plain"),)
 
     def test_read_again_from_the_history_it_is_the_same(self) -> None:
-        """There it has no guild and no membership."""
+        """There it has no guild and no membership: only the author's roles are not known then."""
         live = message("<@100> why?", mentions=("100",))
         again = {name: value for name, value in live.items() if name not in {"guild_id", "member"}}
-        assert said(live, GENERAL) == said(again, GENERAL)
+        heard, read = said(live, GENERAL).heard, said(again, GENERAL).heard
+        assert (heard.message.belonging, read.message.belonging) == (Belonging.MEMBER, Belonging.UNKNOWN)
+        assert heard == replace(read, message=replace(read.message, belonging=Belonging.MEMBER))
 
 
 class TestEdits:

@@ -16,9 +16,9 @@ from adapters.discord.client import CorralClient
 from adapters.discord.identity import DiscordAccess
 from adapters.discord.listener import assemble
 from adapters.discord.lookups import Lookups
+from conversation.access import Person
 from conversation.background import Background
 from conversation.model import Command, InboundMessage, Language, Skill, ThreadId
-from conversation.reception import Person
 from tests.adapters.discord.listening import Desk, desk_of
 from tests.waiting import until
 

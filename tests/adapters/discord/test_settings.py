@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from adapters.discord.settings import MOST_SHOWN, NOT_KEPT
 from conversation import notices
+from conversation.access import Person
 from conversation.model import Language, Preferences, ThreadId
-from conversation.reception import Person
 from storage.embedded import EmbeddedValkey
 from tests.adapters.discord.listening import COMMANDS, MOST_TOKENS, Desk, desk_of
 from tests.servers.discord import ALICE, BOB, GENERAL, GUILD, RANDOM, DiscordServer, Message, dm_of

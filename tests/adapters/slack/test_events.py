@@ -20,8 +20,9 @@ from adapters.slack.identity import Identity
 from adapters.slack.interactions import Shortcut
 from adapters.slack.manifest import SCOPES
 from adapters.understanding import ASK_ABOUT_IT
-from conversation.model import Action, InboundMessage, Skill, ThreadId
-from conversation.reception import Heard, Person, Press
+from conversation.access import Person
+from conversation.model import Action, Belonging, InboundMessage, Skill, ThreadId
+from conversation.reception import Heard, Press
 from storage.records import dump_message, load_message
 from tests.servers.slack.view_rules import check_view
 
@@ -145,6 +146,7 @@ class TestMessages:
                 sent_at=1700000002.0002,
                 dedupe_keys=("slack:event:Ev7",),
                 reply_to={"thread_ts": TS, "user": "U1", "team": "T1"},
+                belonging=Belonging.UNKNOWN,
             ),
             mentioned=True,
         )
@@ -222,24 +224,26 @@ class TestMessages:
         assert heard(wrapped(said(text, thread_ts=ROOT))).elsewhere is elsewhere
 
     @pytest.mark.parametrize(
-        ("teams", "external"),
+        ("teams", "belonging", "home"),
         [
-            ({}, False),
-            ({"user_team": "T1", "source_team": "T1"}, False),
-            ({"user_team": "T2", "source_team": "T2"}, True),
-            ({"source_team": "T2"}, True),
+            ({}, Belonging.UNKNOWN, ""),
+            ({"user_team": "T1", "source_team": "T1"}, Belonging.UNKNOWN, ""),
+            ({"user_team": "T2", "source_team": "T2"}, Belonging.EXTERNAL, "T2"),
+            ({"source_team": "T2"}, Belonging.EXTERNAL, "T2"),
         ],
     )
-    def test_people_of_other_workspaces_are_marked(self, teams: Json, external: bool) -> None:
-        """Through Slack Connect, where the author's workspace is named."""
-        assert heard(wrapped(said("<@UBOT> q", **teams))).external is external
+    def test_people_of_other_workspaces_are_marked(self, teams: Json, belonging: Belonging, home: str) -> None:
+        """The author's workspace is named; that one of ours is a guest is not."""
+        message = heard(wrapped(said("<@UBOT> q", **teams))).message
+        assert (message.belonging, message.home) == (belonging, home)
 
-    def test_people_of_the_same_organisation_are_no_strangers(self) -> None:
-        """On Enterprise Grid a message may name the organisation in the workspace's place."""
+    @pytest.mark.parametrize(("team", "home"), [("E1", ""), ("T2", "T2")])
+    def test_people_of_the_same_organisation_are_no_strangers(self, team: str, home: str) -> None:
+        """On Enterprise Grid a message may name the organisation, or another of its workspaces."""
         me = Identity(team="T1", user="UBOT", bot="BBOT", enterprise="E1")
-        news = translate(wrapped(said("<@UBOT> q", user_team="E1")), me, {})
+        news = translate(wrapped(said("<@UBOT> q", user_team=team)), me, {})
         assert isinstance(news, Heard)
-        assert not news.external
+        assert (news.author.belonging, news.author.home) == (Belonging.UNKNOWN, home)
 
     @pytest.mark.parametrize(
         ("event", "above"),
@@ -394,7 +398,7 @@ class TestActs:
         assert translate(pressed(action_id, value), ME, NAMES) == Press(
             action=action,
             target=target,
-            person=Person(ThreadId("slack", "T1", "C1", ROOT), "U1"),
+            person=Person(ThreadId("slack", "T1", "C1", ROOT), "U1", Belonging.UNKNOWN),
             person_name="Ada",
             id=f"{TS}/{action_id}/1700000005.000001",
             at=1700000005.000001,
@@ -414,7 +418,7 @@ class TestActs:
         """Access is decided again for every press."""
         news = translate(pressed("corral:stop", "x", user={"id": "U7", "team_id": "T2"}), ME, NAMES)
         assert isinstance(news, Press)
-        assert news.person.external
+        assert (news.person.belonging, news.person.home) == (Belonging.EXTERNAL, "T2")
 
     @pytest.mark.parametrize(("message", "thread"), [({}, TS), ({"thread_ts": ROOT}, ROOT)])
     def test_the_shortcut_asks_about_a_message(self, message: Json, thread: str) -> None:
@@ -431,7 +435,7 @@ class TestActs:
     def test_slacks_own_stop_button(self) -> None:
         """Who pressed, in which thread, and when."""
         event = {"type": "agent_session_stopped", "channel": "C1", "thread_ts": ROOT, "user": "U1", "event_ts": TS}
-        stopped = Stopped(Person(ThreadId("slack", "T1", "C1", ROOT), "U1"), 1700000002.0002)
+        stopped = Stopped(Person(ThreadId("slack", "T1", "C1", ROOT), "U1", Belonging.UNKNOWN), 1700000002.0002)
         assert translate(wrapped({**event, "streaming_message_ts": [TS]}), ME, NAMES) == stopped
 
     def test_somebody_opens_our_messages(self) -> None:
@@ -453,6 +457,7 @@ class TestCommands:
                 text="why <b>?",
                 sent_at=1700000000.5,
                 reply_to={"command": "/corral", "user": "U1", "team": "T1", "asked": "why <b>?"},
+                belonging=Belonging.UNKNOWN,
             ),
             mentioned=True,
         )
@@ -578,7 +583,7 @@ class TestCommands:
     def test_settings_are_wanted(self) -> None:
         """In a form of their own."""
         wanted = commands.translate(commanded("/corral", "settings"), ME, NAMES, 0.0)
-        assert wanted == SettingsWanted(Person(ThreadId("slack", "T1", "C1", ""), "U1"), "1.2.abc")
+        assert wanted == SettingsWanted(Person(ThreadId("slack", "T1", "C1", ""), "U1", Belonging.UNKNOWN), "1.2.abc")
 
     def test_how_things_stand_is_told_to_whoever_asks(self) -> None:
         """And to nobody else."""

@@ -25,12 +25,13 @@ from adapters.slack.people import People
 from adapters.slack.receiving import STORE_AT_ONCE
 from adapters.understanding import ASK_ABOUT_IT
 from conversation import notices
+from conversation.access import Rules
 from conversation.errors import CorralError, StoreUnavailable
 from conversation.intake import Intake
 from conversation.model import Checkpoint, Claim, Command, Ending, Role, Settlement, StopReason, ThreadId, Turn
 from conversation.pacing import Use
 from conversation.preference_desk import PreferenceDesk
-from conversation.reception import Heard, InsidersOnly, Reception
+from conversation.reception import Heard, Reception
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
 from storage.feedback import RedisFeedback
@@ -109,14 +110,14 @@ async def desk_of(url: str, *, max_mailbox: int = 100) -> AsyncIterator[Desk]:
     inbox = RedisInbox(redis, fast, KEYS, join_seconds=0.0, max_mailbox=max_mailbox)
     threads = RedisThreads(redis, KEYS)
     feedback = RedisFeedback(redis, KEYS, threads)
-    reception = Reception(inbox, Intake(inbox, 10_000), threads, feedback, InsidersOnly())
+    reception = Reception(inbox, Intake(inbox, 10_000), threads, feedback, Rules())
     yield Desk(
         inbox,
         RedisJobs(redis, KEYS, lanes=["slack", *errands(["slack"])]),
         threads,
         reception,
         RedisRates(redis, KEYS),
-        PreferenceDesk(RedisPreferences(redis, KEYS), InsidersOnly(), language_named, 1024),
+        PreferenceDesk(RedisPreferences(redis, KEYS), Rules(), language_named, 1024),
     )
     await fast.aclose()
     await redis.aclose()
@@ -259,11 +260,12 @@ class TestHearing:
         assert [job.messages[0].text for job in await desk.inbox.pending(first.conversation_id)] == ["q", "more"]
 
     async def test_a_stranger_is_told_so(self, slack: SlackServer, desk: Desk) -> None:
-        """People of other workspaces cost nothing."""
+        """Once, though a mention comes twice, and alone. People of other workspaces cost nothing."""
         await slack.mention("q", external=True)
         await all_acked(slack)
-        message = (await desk.claim()).job.messages[0]
-        assert (message.command, message.text) == (Command.TELL, notices.OUTSIDER)
+        await until("the stranger is told", lambda: bool(slack.ephemerals))
+        assert [(one.ephemeral_for, one.shown) for one in slack.ephemerals] == [(STRANGER, notices.OUTSIDER)]
+        assert await desk.inbox.depth() == 0
 
     async def test_an_edit_changes_the_question_and_a_deletion_removes_it(self, slack: SlackServer, desk: Desk) -> None:
         """While it waits."""

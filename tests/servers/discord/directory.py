@@ -7,7 +7,7 @@ from tests.servers.discord.calls import Call
 from tests.servers.discord.cast import APP, BOT_USER, DM, PEOPLE, Json, dm_of
 from tests.servers.discord.errors import DiscordError, missing_access, missing_permissions, unknown_channel
 from tests.servers.discord.home import Home
-from tests.servers.discord.payloads import guild_payload, member_payload
+from tests.servers.discord.payloads import guild_payload
 
 
 async def self_(home: Home, call: Call) -> Json:
@@ -31,6 +31,7 @@ async def application(home: Home, call: Call) -> Json:
         "redirect_uris": [],
         "approximate_guild_count": len(home.guilds),
         "approximate_user_install_count": 0,
+        **home.application,
     }
 
 
@@ -76,15 +77,15 @@ async def members(home: Home, call: Call) -> list[Json]:
     _guild(home, call)
     after, limit = int(call.query.get("after", 0)), int(call.query.get("limit", 1))
     found = sorted((one for one in home.users.values() if int(one["id"]) > after), key=lambda one: int(one["id"]))
-    return [member_payload(one) for one in found[:limit]]
+    return [home.member_payload(one["id"]) for one in found[:limit]]
 
 
 async def member(home: Home, call: Call) -> Json:
     _guild(home, call)
     found = home.users.get(call.params["user_id"])
-    if found is None:
+    if found is None or found["id"] in home.left:
         raise DiscordError(404, 10007, "Unknown Member")
-    return member_payload(found)
+    return home.member_payload(found["id"])
 
 
 async def channel(home: Home, call: Call) -> Json:

@@ -55,8 +55,11 @@ class Home:
         self.tokens: dict[str, Interaction] = {}
         self.nonces: dict[str, Message] = {}  # the bot's latest message with each
         self.reads_content = True  # whether the application was granted the message content intent
+        self.application: Json = {}  # what GET /applications/@me says otherwise
         self.unreachable: set[str] = set()  # people who take no direct messages
         self.managers: set[str] = set()  # people who may manage channels
+        self.roles: dict[str, list[str]] = {}  # by person, in every guild
+        self.left: set[str] = set()  # people who are in no guild any more
 
     # Places
 
@@ -100,7 +103,7 @@ class Home:
         """A guild with its channels, live threads and members, as in GUILD_CREATE."""
         own = [channel for channel in self.channels.values() if channel.guild == guild]
         threads = [channel for channel in own if channel.is_thread and not channel.archived and self.sees(channel)]
-        members = [member_payload(user) for user in self.users.values()]
+        members = [self.member_payload(user) for user in self.users]
         return guild_payload(guild) | {
             "joined_at": members[0]["joined_at"],
             "large": False,
@@ -112,6 +115,10 @@ class Home:
             **{name: [] for name in ("presences", "voice_states", "stage_instances", "guild_scheduled_events")},
             "soundboard_sounds": [],
         }
+
+    def member_payload(self, user: str) -> Json:
+        """A person as a member of a guild."""
+        return member_payload(self.users[user], self.roles.get(user, ()))
 
     # Messages
 

@@ -13,7 +13,6 @@ from tests.servers.discord.command_rules import MESSAGE_MENU, SLASH, SUBCOMMAND,
 from tests.servers.discord.components import BUTTON, SELECTS
 from tests.servers.discord.home import Home
 from tests.servers.discord.interaction import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
-from tests.servers.discord.payloads import member_payload
 from tests.servers.discord.permissions import EVERYBODY
 
 _USER, _CHANNEL, _ATTACHMENT = 6, 7, 11
@@ -119,7 +118,7 @@ class Interactions:
         if made.guild is None:
             return shown | {"user": person}
         guild = {"id": made.guild, "locale": "en-US", "features": []}
-        member = member_payload(person) | {"permissions": permissions}
+        member = self.home.member_payload(made.user) | {"permissions": permissions}
         return shown | {"guild_id": made.guild, "guild_locale": "en-US", "guild": guild, "member": member}
 
     def _slash(self, name: str, options: Mapping[str, Any], channel: Id, *, focused: str | None = None) -> Json:
@@ -165,5 +164,5 @@ class Interactions:
     def _resolved_user(self, user: str) -> Json:
         person = self.home.users[user]
         hidden = {"user", "deaf", "mute"}
-        member = {name: value for name, value in member_payload(person).items() if name not in hidden}
+        member = {name: value for name, value in self.home.member_payload(user).items() if name not in hidden}
         return {"users": {user: person}, "members": {user: member | {"permissions": str(int(EVERYBODY))}}}

@@ -63,14 +63,14 @@ def guild_payload(guild: str) -> Json:
     }
 
 
-def member_payload(user: Json) -> Json:
+def member_payload(user: Json, roles: Iterable[str] = ()) -> Json:
     """A member with their user; every member is in both guilds."""
     return {
         "user": user,
         "nick": None,
         "avatar": None,
         "banner": None,
-        "roles": [BOT_ROLE] if user["id"] == BOT_USER else [],
+        "roles": [BOT_ROLE] if user["id"] == BOT_USER else list(roles),
         "joined_at": _JOINED,
         "premium_since": None,
         "deaf": False,

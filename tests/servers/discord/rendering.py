@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tests.servers.discord.cast import APP, BOT_USER, Json
 from tests.servers.discord.messages import EPHEMERAL, HAS_THREAD, REPLY, THREAD_STARTER, Message
-from tests.servers.discord.payloads import member_payload
 from tests.servers.discord.snowflakes import iso
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def message_payload(home: Home, message: Message, *, event: bool = False, nonce:
     if message.id in home.channels and message.channel != message.id:
         shown["thread"] = home.payload_of(home.channels[message.id])
     if event and home.channels[message.channel].guild is not None:
-        member = member_payload(home.users[message.author])
+        member = home.member_payload(message.author)
         shown["member"] = {name: value for name, value in member.items() if name != "user"}
     return shown
 

@@ -126,7 +126,8 @@ def gateway_handlers(home: Home, token: Token, shards: Callable[[], int]) -> dic
         return {"url": home.base_url.replace("http", "ws", 1) + "/gateway/"}
 
     async def gateway_bot(home: Home, call: Call) -> dict[str, Any]:
-        limit = {"total": token.identify_limit, "remaining": token.remaining, "reset_after": 0, "max_concurrency": 1}
+        back = round(token.reset_after_seconds * 1000)
+        limit = {"total": token.identify_limit, "remaining": token.remaining, "reset_after": back, "max_concurrency": 1}
         return {**await gateway(home, call), "shards": shards(), "session_start_limit": limit}
 
     return {GATEWAY: gateway, GATEWAY_BOT: gateway_bot}

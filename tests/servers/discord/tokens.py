@@ -15,6 +15,7 @@ class Token:
         self.identify_limit = identify_limit
         self.identified = 0
         self.resets = 0
+        self.reset_after_seconds = 0.0  # until all IDENTIFYs come back
 
     @property
     def remaining(self) -> int:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -104,6 +105,8 @@ class WebApi:
         self.faults = faults
         self.limits: Limits | None = None
         self.scopes = set(GRANTED)
+        self.tells_scopes = True  # else something on the way takes the header out
+        self.clock_ahead = 0.0  # seconds by which Slack's clock is ahead of this machine's
         self.latency = 0.0
         self.calls: list[Call] = []
         self._open_socket = open_socket
@@ -118,7 +121,10 @@ class WebApi:
 
     async def _answer(self, request: web.Request, call: Call) -> web.StreamResponse:
         fault = self.faults.take(call.method)
-        headers: dict[str, str] = {"x-slack-req-id": uuid.uuid4().hex, "x-oauth-scopes": ",".join(sorted(self.scopes))}
+        headers: dict[str, str] = {"x-slack-req-id": uuid.uuid4().hex}
+        headers["Date"] = formatdate(time.time() + self.clock_ahead, usegmt=True)
+        if self.tells_scopes:
+            headers["x-oauth-scopes"] = ",".join(sorted(self.scopes))
         try:
             call.args = await _arguments(request)
             if fault is not None and fault.kind == "hang":

@@ -7,6 +7,7 @@ Everything between them goes over real sockets; `processes` beside this file has
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -149,9 +150,10 @@ class Office:
         return self.model.model.answer_to(question).strip()
 
     def expected_now(self) -> str:
-        """What the model says to what it was asked last."""
+        """What people see of what the model says to what it was asked last."""
         whole = "".join(token.text for token in self.model.model.go_on(self.last_prompt()) if not token.special)
-        return whole.strip()
+        opened = re.match(r"\s*```(\w*)", self.model.requests[-1]["inputs"].rpartition("[/INST]")[2])
+        return f"```{opened[1] or 'python'}\n{whole}\n```" if opened else whole.strip()
 
     # What must hold in the end, whatever happened
 

@@ -48,10 +48,6 @@ async def open_office(office: Office) -> AsyncIterator[Office]:
         yield office
 
 
-def snippet(office: Office) -> str:
-    return f"```python\n {office.expected_now()}\n```"
-
-
 CODES = {Skill.COMPLETE: OPEN, Skill.FILL: HOLED, **dict.fromkeys(IN_WORDS, LOOP)}
 ASKED = {
     Skill.EXPLAIN: "Explain what this code",
@@ -67,16 +63,16 @@ def right(office: Office, skill: Skill, body: str, tag: str = "") -> None:
     code = CODES.get(skill, "")
     if skill is Skill.CODE:
         assert "Write a code snippet in Python" in asked
-        assert "\n\nsort a list [/INST]" in asked
-        assert body == snippet(office)
+        assert asked.endswith("\n\nsort a list [/INST] ```python\n")
+        assert body == office.expected_now()
     elif skill is Skill.COMPLETE:
         assert asked == code
-        assert body.startswith(f"```{tag}\n{code[code.rfind(chr(10)) + 1 :]}{RAW}")
+        assert body.startswith(f"````{tag}\n{code[code.rfind(chr(10)) + 1 :]}{RAW}")
     elif skill is Skill.FILL:
         before, _, after = code.partition("<FILL_ME>")
         assert asked == f"<PRE> {before} <SUF>{after} <MID>"
-        assert body.startswith(f"```{tag}\n{before}{RAW}{after}")
-        assert "```diff\n" in body
+        assert body.startswith(f"````{tag}\n{before}{RAW}{after}")
+        assert "\n````diff\n" in body
     else:
         assert ASKED[skill] in asked
         assert code in asked
@@ -425,7 +421,7 @@ class TestSettings:
         await discord.command("code", {"what": "sort a list"})
         await open_office.settled()
         assert "Write code in Go unless another language is asked for.\n\nBe brief." in open_office.last_prompt()
-        assert open_office.model.requests[-1]["inputs"].endswith("[/INST]```go\n")
+        assert open_office.model.requests[-1]["inputs"].endswith("[/INST] ```")
 
     async def test_status_tells_them(self, open_office: Office, discord: DiscordServer) -> None:
         """To who asks alone, in a thread of the channel, too."""

@@ -9,6 +9,7 @@ import pytest
 from adapters.slack.commands import ANSWER_COMES_PRIVATELY
 from adapters.slack.forms import TITLE
 from adapters.slack.interactions import FORM_SHORTCUT
+from adapters.slack.replies import SlackReplies
 from conversation import notices
 from conversation.skills import SKILLS
 from tests.servers.slack import ALICE, BOB, ELSEWHERE, GENERAL, SlackServer, dm_of
@@ -52,14 +53,14 @@ def right(office: Office, skill: str, body: str, code: str = CODE) -> None:
     asked = prompt(office)
     if skill == "complete":
         assert asked == OPEN
-        assert body == f"```\n    def area(r{raw(office)}\n```"
+        assert body == f"````\n    def area(r{raw(office)}\n````"
     elif skill == "fill":
         assert asked == "<PRE> def f():\n     <SUF>\n    return x <MID>"
-        assert body.startswith(f"```\n{HOLED.replace('<FILL_ME>', raw(office))}\n```\n\nLine 2 is what I filled in:")
-        assert "```diff\n" in body
+        assert body.startswith(f"````\n{HOLED.replace('<FILL_ME>', raw(office))}\n````\n\nLine 2 is what I filled in:")
+        assert "\n````diff\n" in body
     elif skill == "code":
         assert "Write a code snippet in Python" in asked
-        assert asked.endswith("[/INST]```python\n")
+        assert asked.endswith("[/INST] ```python\n")
         assert body == office.expected_now()
     else:
         assert IN_WORDS[skill] in asked
@@ -206,7 +207,7 @@ async def test_a_skill_works_on_an_attached_file(office: Office, slack: SlackSer
         ts = await slack.dm("complete", files=[("a.py", OPEN)])
         await office.settled()
     assert prompt(office) == OPEN
-    assert office.answer(ts, dm_of(ALICE)).body == f"```python\n    def area(r{raw(office)}\n```"
+    assert office.answer(ts, dm_of(ALICE)).body == f"````python\n    def area(r{raw(office)}\n````"
 
 
 async def test_a_file_alone_in_a_thread_goes_with_its_conversation(office: Office, slack: SlackServer) -> None:
@@ -412,3 +413,16 @@ async def test_a_form_that_was_sent_in_twice_is_one_question(office: Office, sla
         await slack.submit(code=CODE)
         await office.settled()
     assert len(slack.bot_messages(GENERAL)) == 2
+
+
+async def test_long_code_comes_back_under_the_name_of_its_file(
+    office: Office, slack: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the messages that show it."""
+    monkeypatch.setattr(SlackReplies, "message_limit", 500)
+    async with office.replica():
+        ts = await slack.mention("fill", files=[("shop.py", LONG + HOLED)])
+        await office.settled()
+        (name, *_) = [slack.home.files[file_id].name for one in office.thread(ts) for file_id in one.file_ids]
+    assert name.startswith("shop-")
+    assert name.endswith(".py")
