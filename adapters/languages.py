@@ -107,6 +107,13 @@ def language_meant(words: str) -> tuple[Language | None, str]:
     return (later[-1] if later else None), words
 
 
+def language_of_line(line: str) -> Language | None:
+    """The language that a line of its own above code names. Only a common one, and no word that is a command, too:
+    `make` above `./a.out` is code."""
+    word = line.strip().lower()
+    return None if word in _NEVER_FIRST else _common().get(word)
+
+
 def language_of_file(name: str) -> Language | None:
     """The language of a file, by its name alone."""
     path = PurePosixPath(name.replace("\\", "/"))

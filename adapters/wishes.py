@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.languages import language_meant, language_named, language_of_code
+from adapters.languages import language_meant, language_named, language_of_code, language_of_line
 from conversation.model import Skill
 from conversation.prompts.infill import HOLE
 from conversation.skills import SKILLS, CodeFile, Language, Wish, is_in_words
@@ -14,6 +14,7 @@ from conversation.skills import SKILLS, CodeFile, Language, Wish, is_in_words
 # A fence may begin behind words on its line: Slack and Discord take it so, and people type it so.
 _OPENER = re.compile(r"(?<!`)`{3,}(?!`)|^[ ]{0,3}~{3,}", re.MULTILINE)
 _TAG = re.compile(r"[ \t]{0,8}([\w.+#-]*)[ \t]{0,8}(\r?\n|\Z)")
+_BEGINS_WITH_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})")
 _INLINE = re.compile(r"`+([^`\n]+)`+")
 # More would be no question, and each is looked for up to the text's end.
 _MAX_BLOCKS = 40
@@ -26,6 +27,20 @@ _CODE = re.compile(
     r"SELECT\b.*\bFROM\b|INSERT INTO|UPDATE \w+ SET)",
     re.MULTILINE,
 )
+
+
+# "fix this", "review the function above": what is meant stands elsewhere.
+_POINTS = re.compile(
+    r"(?:please|above|it|this|that|these|those|"
+    r"the (?:above|class|code|file|function|method|query|script|snippet|test))\b",
+    re.IGNORECASE,
+)
+# "explain why f() is slow" asks about code, and is none.
+_ASKS = re.compile(
+    r"(?:how|why|what|when|where|which|who|whether|if|the difference|to me|me how|me why|me what)\b", re.IGNORECASE
+)
+_MOST_POINTING = 4  # words: "the code above please"
+_WORDS_NOT_USED = "I {skill} the code alone: what was said beside it is not used."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,46 @@ def parsed_wish(skill: Skill, typed: str, files: Sequence[CodeFile] = ()) -> Wis
         return Wish(skill, words.strip(), language, tuple(_code_file(block.code, block.tag) for block in blocks))
     language, code = _language_line(typed)
     return Wish(skill, "", language, (_code_file(code),) if code.strip() else ())
+
+
+def entered_wish(
+    skill: Skill, words: str, code: str, language: Language | None, files: Sequence[CodeFile] = ()
+) -> Wish:
+    """What is asked by fields of their own. What stands in the one for code is exactly that, whatever it looks like;
+    only where it begins with a fence this is taken away, and what stands below the block are words."""
+    pasted = Wish(skill)
+    if code.strip():
+        is_fenced = _BEGINS_WITH_FENCE.match(code) is not None
+        pasted = parsed_wish(skill, code) if is_fenced else Wish(skill, files=(_code_file(code),))
+    said = "\n".join(part for part in (words.strip(), pasted.words) if part)
+    return Wish(skill, said, language or pasted.language, (*pasted.files, *files))
+
+
+def code_in(skill: Skill, text: str) -> CodeFile | None:
+    """The one piece of code in somebody's message, marked or read as such; None where there is none, or several."""
+    files = parsed_wish(skill, text.strip("\n")).files
+    return files[0] if len(files) == 1 else None
+
+
+def reads_like_code(text: str) -> bool:
+    """Whether something in it is hardly ever written in a sentence."""
+    return HOLE in text or _CODE.search(text) is not None
+
+
+def reads_like_question(words: str) -> bool:
+    """Whether words that may hold code are words all the same: "why does f(x) fail?"."""
+    return _ASKS.match(words.lstrip()) is not None
+
+
+def points(words: str) -> bool:
+    """Whether words begin by pointing at code that stands elsewhere; no words point, too."""
+    return _POINTS.match(words.lstrip()) is not None or not any(letter.isalnum() for letter in words)
+
+
+def unused_words(wish: Wish) -> str:
+    """What people are told whose words are not used; "" for nothing."""
+    only_points = points(wish.words) and len(wish.words.split()) <= _MOST_POINTING
+    return "" if is_in_words(wish.skill) or only_points else _WORDS_NOT_USED.format(skill=wish.skill)
 
 
 def fenced(text: str) -> tuple[Fenced, ...]:
@@ -114,7 +169,7 @@ def _apart(typed: str) -> tuple[str, str]:
         return "", inline[1]
     first, _, rest = typed.partition("\n")
     is_words = _CODE.search(first) is None and first == first.lstrip()
-    if rest.strip() and is_words and (" " in first or language_named(first) is not None):
+    if rest.strip() and is_words and (" " in first or language_of_line(first) is not None):
         return (first, rest) if _CODE.search(rest) or _CODE.search(f"{rest}\n") else (typed, "")
     language, without = language_meant(typed)
     if language is not None and without != typed and _CODE.search(without):
@@ -125,7 +180,7 @@ def _apart(typed: str) -> tuple[str, str]:
 def _language_line(typed: str) -> tuple[Language | None, str]:
     """A first line that is nothing but a language, and the rest as it is."""
     first, end, rest = typed.partition("\n")
-    language = language_named(first) if end and rest.strip() else None
+    language = language_of_line(first) if end and rest.strip() else None
     return (language, rest) if language is not None else (None, typed)
 
 

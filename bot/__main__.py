@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -20,7 +21,8 @@ from bot.roles import Role
 from bot.settings import Settings, SettingsError, load_settings
 from conversation.errors import CorralError, PromptError
 from conversation.model import Skill
-from conversation.skills import SKILLS, SkillCard
+from conversation.prompts.infill import HOLE
+from conversation.skills import SKILLS, SkillCard, is_in_words
 
 Result = TypeVar("Result")
 
@@ -63,9 +65,14 @@ def chat(
     thread: Annotated[str, typer.Option(help="The conversation's name; each has its own memory.")] = "main",
 ) -> None:
     """Talk to the model in this terminal."""
-    from bot.talk import chat as talk
+    from adapters.terminal.interrupts import unseen_keys
 
-    _run(talk(_settings(logs_in_file=True), thread))
+    is_person = sys.stdin.isatty() and sys.stdout.isatty()
+    # From the start: what is typed while the model loads is for the first prompt.
+    with unseen_keys() if is_person else nullcontext():
+        from bot.talk import chat as talk
+
+        _run(talk(_settings(logs_in_file=True), thread))
 
 
 @app.command()
@@ -79,46 +86,51 @@ def ask(question: Annotated[str, typer.Argument(help="What to ask; what is piped
     _run(talk(settings, question, file))
 
 
-Words = Annotated[list[str] | None, typer.Argument(help="What is to be done, or the code itself.")]
 Files = Annotated[
     list[Path] | None, typer.Option("--file", "-f", help="A file of code, `-` for stdin; may be given several times.")
 ]
 LanguageName = Annotated[str, typer.Option("--language", "-l", help="The code's language, such as python or c++.")]
+_WORDS = {
+    Skill.CODE: "What it is to do; the first word may be the language.",
+    Skill.COMPLETE: "The code itself, where it is in no file.",
+    Skill.FILL: f"The code itself, with {HOLE} in it, where it is in no file.",
+}
+_ALONE = " Into a pipe goes the code alone."
+_PIPED = "Code may be piped in."
 
 
 def _add_skill(card: SkillCard) -> None:
     """A verb for a skill. Without --file, what is piped in is the code."""
+    about = typer.Argument(None, help=_WORDS.get(card.skill, "What you want to know or have done, or a line of code."))
 
-    @app.command(card.skill.value, help=f"{card.summary}. Code may be piped in.")
-    def verb(words: Words = None, file: Files = None, language: LanguageName = "") -> None:
+    def verb(words: list[str] | None = about, file: Files = None, language: LanguageName = "") -> None:
         _do(card.skill, words, file, language)
 
+    def fill(
+        words: list[str] | None = about,
+        file: Files = None,
+        language: LanguageName = "",
+        write: Annotated[
+            Path | None,
+            typer.Option("--write", help=f"Fill this file's {HOLE}; what it was stays as FILE.bak."),
+        ] = None,
+    ) -> None:
+        _do(card.skill, words, file, language, write)
 
-@app.command("fill")
-def fill(
-    words: Words = None,
-    file: Files = None,
-    language: LanguageName = "",
-    write: Annotated[
-        Path | None, typer.Option("--write", help="Fill this file's <FILL_ME>; what it was stays as FILE.bak.")
-    ] = None,
-) -> None:
-    """Fill the place that is marked <FILL_ME> in code. Code may be piped in."""
-    _do(Skill.FILL, words, file, language, write)
+    alone = "" if is_in_words(card.skill) else _ALONE
+    app.command(card.skill.value, help=f"{card.summary}. {_PIPED}{alone}")(fill if card.skill is Skill.FILL else verb)
 
 
 for _card in SKILLS.values():
-    if _card.skill is not Skill.FILL:
-        _add_skill(_card)
+    _add_skill(_card)
 
 
 def _do(
     skill: Skill, words: list[str] | None, paths: list[Path] | None, language: str, write: Path | None = None
 ) -> None:
     from adapters.languages import language_named
-    from adapters.terminal.given import STDIN, read_files
+    from adapters.terminal.given import read_wish
     from adapters.terminal.writing_back import Original
-    from adapters.wishes import parsed_wish
     from bot.talk import do
 
     settings = _settings(logs_in_file=True)
@@ -130,17 +142,15 @@ def _do(
     if write is not None and (words or paths):
         _fail("--write: the file is all that is filled; leave the words and --file out.", EXIT_USAGE)
     paths = [write] if write is not None else paths or []
-    if not paths and not sys.stdin.isatty():
-        paths = [STDIN]
+    stdin = None if sys.stdin.isatty() else sys.stdin.buffer
     try:
         # Read before anything waits for signals: Ctrl-C ends a read from a pipe that stays open.
         original = Original.read(write, settings.max_input_chars) if write is not None else None
-        files = read_files(paths, sys.stdin.buffer, settings.max_input_chars)
+        wish = read_wish(skill, " ".join(words or ()), paths, stdin, settings.max_input_chars)
     except PromptError as error:
-        _fail(error.user_notice, EXIT_USAGE)
+        _fail(f"{error.user_notice}\nSee: python -m bot {skill} --help", EXIT_USAGE)
     except CorralError as error:
         _fail(error.user_notice, EXIT_FAILED)
-    wish = parsed_wish(skill, " ".join(words or ()), files)
     _run(do(settings, replace(wish, language=known or wish.language), original))
 
 
@@ -188,6 +198,8 @@ def discord_manifest(
     from adapters.discord.manifest import PRIVILEGED_INTENTS, invite
 
     application = client_id or _client_id_of_token()
+    if not application:
+        _fail("--client-id is missing: the Application ID, on the application's page General Information", EXIT_USAGE)
     if not (application.isascii() and application.isdigit()):
         _fail("--client-id: the Application ID is a number, on the application's page General Information", EXIT_USAGE)
     page = f"https://discord.com/developers/applications/{application}/bot"

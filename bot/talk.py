@@ -27,8 +27,8 @@ from bot.wiring import House, build_worker, open_house, working
 from conversation.attached import with_file
 from conversation.errors import PromptError, StoreUnavailable
 from conversation.intake import storable
-from conversation.model import Ending, Skill
-from conversation.skills import Wish, ask_for
+from conversation.model import Ending
+from conversation.skills import Wish, ask_for, is_in_words
 
 _DEMO = (
     "The model here is SmolLM2-135M-Instruct, a small demo: it shows how this works, not how well. For a real one, "
@@ -43,7 +43,8 @@ PROMPT_FIRST_SECONDS = 0.3
 
 
 async def chat(settings: Settings, thread_name: str) -> int:
-    """Talk until the input ends. An answer that is being written then goes on at the next start."""
+    """Talk until the input ends; a terminal has `unseen_keys`. An answer that is being written then goes on at the next
+    start."""
     is_person = sys.stdin.isatty() and sys.stdout.isatty()
     async with _thread(settings, storable(thread_name)) as (house, thread, interrupts):
         lines: LineSource = (
@@ -79,9 +80,10 @@ async def do(settings: Settings, wish: Wish, original: Original | None = None) -
     try:
         question = ask_for(wish)
     except PromptError as error:
-        sys.stderr.write(f"{error.user_notice}\nUsage: python -m bot {wish.skill} --help\n")
+        sys.stderr.write(f"{error.user_notice}\nSee: python -m bot {wish.skill} --help\n")
         return EXIT_USAGE
-    code_only = wish.skill is Skill.COMPLETE and not sys.stdout.isatty()
+    # What is to be read beside a file that is written is the change, not the code once more.
+    code_only = not is_in_words(wish.skill) and original is None and not sys.stdout.isatty()
     async with _thread(settings, f"{wish.skill}-{uuid.uuid4().hex}") as (_, thread, interrupts):
         asked = await terminal_ask.ask(thread, question, sys.stdout, sys.stderr, interrupts, code_only=code_only)
         return asked.exit_code if original is None else await _write_back(original, asked, thread)

@@ -48,10 +48,7 @@ class Intake:
 
     def check(self, message: InboundMessage) -> InboundMessage:
         """The message as it can be stored. Raises MessageTooLong."""
-        # Counted in characters, before anything tokenises it: a paste of megabytes costs no time here.
-        length = max(len(message.text), len(message.code))
-        if length > self.max_input_chars:
-            raise MessageTooLong(user_notice=notices.too_long(length, self.max_input_chars))
+        self.check_length(max(len(message.text), len(message.code)))
         return replace(
             message,
             text=storable(message.text),
@@ -60,3 +57,9 @@ class Intake:
             file_name=storable(message.file_name),
             remarks=storable(message.remarks),
         )
+
+    def check_length(self, characters: int) -> None:
+        """Counted before anything tokenises it, or looks for code in it: a paste of megabytes costs no time here.
+        Raises MessageTooLong."""
+        if characters > self.max_input_chars:
+            raise MessageTooLong(user_notice=notices.too_long(characters, self.max_input_chars))

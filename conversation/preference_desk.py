@@ -29,12 +29,17 @@ class PreferenceDesk:
     ) -> str:
         """Keep what was entered, and say so in a sentence. `is_admin`: the platform lets this person manage the
         channel; in direct messages everybody is. Raises NotSettable for what cannot be kept, and Refused."""
-        self._check_change(person, of_channel=of_channel, is_admin=is_admin)
-        owner = _owner(person, of_channel=of_channel)
-        (before,) = await self._store.get(owner)
-        preferences = changed(before, entered, self._language_named, self.most_tokens)
-        await self._store.put(owner, preferences)
+        preferences = await self.check(person, entered, of_channel=of_channel, is_admin=is_admin)
+        await self._store.put(_owner(person, of_channel=of_channel), preferences)
         return _confirmed(preferences, of_channel=of_channel)
+
+    async def check(
+        self, person: Person, entered: Entered, *, of_channel: bool = False, is_admin: bool = False
+    ) -> Preferences:
+        """What `change` would keep, and keep nothing: for a form that is stored whole or not at all. Raises as that."""
+        self._check_change(person, of_channel=of_channel, is_admin=is_admin)
+        (before,) = await self._store.get(_owner(person, of_channel=of_channel))
+        return changed(before, entered, self._language_named, self.most_tokens)
 
     async def clear(self, person: Person, *, of_channel: bool = False, is_admin: bool = False) -> str:
         """Unset all of it, and say so. Raises Refused."""

@@ -164,6 +164,10 @@ class Reception:
         """For a platform that can refuse a question where it is asked. Raises MessageTooLong."""
         self._intake.check(message)
 
+    def check_length(self, characters: int) -> None:
+        """The same for what was not taken apart yet. Raises MessageTooLong."""
+        self._intake.check_length(characters)
+
     async def is_known(self, address: ThreadId) -> bool:
         """Whether something was asked there that is remembered."""
         return await self._inbox.conversation(address) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -68,6 +69,13 @@ class Terminal:
         while not self._is_at_prompt("you>"):
             self._read()
             assert time.monotonic() < end, f"no prompt\n--- screen:\n{self.text}"
+
+    def takes_keys(self) -> None:
+        """Wait until the program keeps what is typed for its first prompt: Enter ends no line of the terminal then."""
+        end = time.monotonic() + DEADLINE_SECONDS
+        while termios.tcgetattr(self.process.child_fd)[0] & termios.ICRNL:
+            self._read()
+            assert time.monotonic() < end, "the terminal is as it was"
 
     def presses(self, key: str) -> None:
         """Control and a letter."""

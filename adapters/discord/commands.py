@@ -218,7 +218,7 @@ def _settings(settings: SettingsDesk) -> app_commands.Group:
     group = app_commands.Group(name="settings", description="What holds for new threads")
     about = {
         "language": "The language of code, such as TypeScript; `none` unsets it",
-        "additions": "Added to the system prompt: how answers are to be; `none` unsets it",
+        "additions": "How answers are to be; who reads your threads can find out what it is; `none` unsets it",
         "temperature": "0 to 2: how much answers vary; `none` unsets it",
         "length": "The longest reply, in tokens; `none` unsets it",
         "reset": "Unset everything",

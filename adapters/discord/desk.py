@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import BytesIO
 
 import discord
 
@@ -15,14 +16,15 @@ from adapters.discord.attachments import Attachments
 from adapters.discord.channels import Kind
 from adapters.discord.events import File
 from adapters.discord.formatting import to_discord
-from adapters.discord.forms import Filled, form
+from adapters.discord.forms import MOST_TYPED, Filled, form
 from adapters.discord.identity import NOT_DIRECT
 from adapters.discord.interactions import called
 from adapters.discord.pending import Pending, until_seen_to
 from adapters.discord.people import People
 from adapters.discord.rendering import MAX_CONTENT
 from adapters.discord.roots import show_root
-from adapters.discord.wishing import Given, asking
+from adapters.discord.wishing import Given
+from adapters.understanding import remarks_on
 from conversation import notices
 from conversation.attached import fence_for
 from conversation.errors import CorralError, DeliveryError, NotAllowed, PromptError, Refused, StoreUnavailable
@@ -43,6 +45,10 @@ NOT_SHOWN_HERE = "I may not show it in this channel; I would need: {missing}."
 NOTHING_ASKED = "Ask me something: `/ask question`."
 FAILED = "Something went wrong on my side. Please try again."
 AS_YOU_TYPED_IT = "This is what you typed, to copy it:"
+AS_YOU_TYPED_IT_IN_A_FILE = "What you typed is in this file, to copy it."
+TOO_LONG_FOR_A_FORM = (
+    f"A form takes up to {MOST_TYPED:,} characters; you gave {{given:,}}. Send it as the command's `file`."
+)
 
 _ASK = frozenset({Action.CONTINUE, Action.AGAIN, Action.TRY})
 _SHOW = frozenset({Action.SHARE, Action.THREAD})
@@ -173,9 +179,12 @@ class Desk:
         if not _is_hidden(interaction, private) and (missing := interactions.missing_permissions(interaction)):
             await say(interaction, NOT_HERE.format(missing=", ".join(missing)))
         elif (lacking or (paste and not files)) and can_open_form and given.skill is not Skill.ASK:
-            await best_effort(interaction.response.send_modal(form(given, private=private)), ACK_SECONDS)
+            if len(given.typed) > MOST_TYPED:
+                await say(interaction, TOO_LONG_FOR_A_FORM.format(given=len(given.typed)))
+            else:
+                await best_effort(interaction.response.send_modal(form(given, private=private)), ACK_SECONDS)
         elif lacking:
-            await say(interaction, _with_typed(lacking, given))
+            await _say_what_lacks(interaction, lacking, given)
         else:
             return True
         return False
@@ -214,13 +223,14 @@ class Desk:
     async def _read_and_store(self, given: Given, files: Sequence[File], heard_of: Callable[[Question], Heard]) -> str:
         """Have the question stored with its files; gives what the person is told when that failed."""
         read = await self._attachments.read(files)
+        wish = given.wish(read.files)
         try:
-            question = given.question(read.files)
+            question = ask_for(wish)
         except PromptError as error:
             return f"{error.user_notice}\n{read.remarks}".strip()
         if not question.text.strip():
             return f"{NOTHING_ASKED}\n{read.remarks}".strip()
-        return await self._store(heard_of(question), read.remarks)
+        return await self._store(heard_of(question), remarks_on(wish, read))
 
     async def _about(self, about: Heard, skill: Skill, files: Sequence[File]) -> str:
         """The same for the menu of a message. Its text is read with what stands above, so that whoever deletes or edits
@@ -232,7 +242,7 @@ class Desk:
             question = ask_for(Wish(skill, files=read.files), above=True)
         except PromptError as error:
             return f"{error.user_notice}\n{read.remarks}".strip()
-        return await self._store(replace(about, message=asking(about.message, question)), read.remarks)
+        return await self._store(replace(about, message=question.into(about.message)), read.remarks)
 
     async def _store(self, heard: Heard, remarks: str = "") -> str:
         heard = replace(heard, message=replace(heard.message, remarks=remarks))
@@ -288,9 +298,14 @@ def _lacking(given: Given) -> str:
         return error.user_notice
 
 
-def _with_typed(sentence: str, given: Given) -> str:
-    """Discord opens no second form, and what was typed into the first is gone."""
+async def _say_what_lacks(interaction: discord.Interaction, sentence: str, given: Given) -> None:
+    """Discord opens no second form, and what was typed into the first is gone: they get all of it back."""
+    typed = "\n\n".join(part for part in (given.typed, given.code) if part)
+    fence = fence_for(typed)
     if not given.code:
-        return sentence
-    fence, code = fence_for(given.code), given.code[:_MOST_RETURNED]
-    return to_discord(f"{sentence}\n{AS_YOU_TYPED_IT}\n{fence}\n{code}\n{fence}", MAX_CONTENT)
+        await say(interaction, sentence)
+    elif len(typed) + 2 * len(fence) > _MOST_RETURNED:
+        file = discord.File(BytesIO(typed.encode()), "typed.txt")
+        await say(interaction, f"{sentence}\n{AS_YOU_TYPED_IT_IN_A_FILE}", file=file)
+    else:
+        await say(interaction, to_discord(f"{sentence}\n{AS_YOU_TYPED_IT}\n{fence}\n{typed}\n{fence}", MAX_CONTENT))

@@ -47,7 +47,8 @@ class Filled:
 
 
 def form(given: Given, *, private: bool) -> discord.ui.Modal:
-    """A form for what the skill needs, filled in with what was given. To be made while the loop runs."""
+    """A form for what the skill needs, filled in with what was given, at most MOST_TYPED characters of each. To be made
+    while the loop runs."""
     skill = given.skill
     tag = given.language.tag if given.language is not None else ""
     made = discord.ui.Modal(
@@ -81,7 +82,7 @@ def _input(name: str, label: str, value: str, hint: str = "", *, required: bool)
     field: discord.ui.TextInput[Any] = discord.ui.TextInput(
         custom_id=name,
         style=discord.TextStyle.paragraph,
-        default=value[:MOST_TYPED] or None,
+        default=value or None,
         required=required,
         max_length=MOST_TYPED,
     )

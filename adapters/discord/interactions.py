@@ -19,8 +19,8 @@ from adapters.discord.formatting import to_discord
 from adapters.discord.payloads import milliseconds_of
 from adapters.discord.places import PRIVATE_THREAD
 from adapters.discord.reading import title
-from adapters.discord.wishing import asking
 from adapters.markdown.links import INVISIBLE
+from adapters.understanding import ASK_ABOUT_IT
 from conversation.access import Person
 from conversation.model import Action, Belonging, InboundMessage, ThreadId
 from conversation.reception import Heard, Press
@@ -31,7 +31,6 @@ TOKEN_SECONDS = 900
 ECHOED_CHARACTERS = 1500
 # With a name of 32 characters, escaped, it is no longer than a message may be.
 ECHO_ROOM = 1900
-ASK_ABOUT_IT = "Please answer this message."
 
 # What is Markdown within a line; discord.py's own escaping leaves the second of two links whole.
 _MARKS = re.compile(r"[\\*_~`|<\[\]]")
@@ -152,14 +151,14 @@ def public_question(by: Called, root: str, question: Question, thread_title: str
         dedupe_keys=(f"discord:interaction:{by.id}",),
         reply_to=reply_to(by.place, root, by.user, thread_title),
     )
-    return Heard(_signed(by, asking(message, question)), mentioned=True, direct=by.place.kind is Kind.DIRECT)
+    return Heard(_signed(by, question.into(message)), mentioned=True, direct=by.place.kind is Kind.DIRECT)
 
 
 def private_question(by: Called, question: Question, thread_title: str) -> Heard:
     """A question that only who asks it sees, and its answer."""
     message = _said_privately(by, by.private_address, "")
     message = replace(message, reply_to={**message.reply_to, "title": thread_title}, private=True)
-    return Heard(_signed(by, asking(message, question)), mentioned=True)
+    return Heard(_signed(by, question.into(message)), mentioned=True)
 
 
 def forget(by: Called) -> Heard:

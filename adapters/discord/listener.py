@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 import aiohttp
 import discord
 
+from adapters.connecting import until_connected
 from adapters.discord import events
 from adapters.discord.api import DiscordApi
 from adapters.discord.asides import Asides
@@ -32,7 +33,6 @@ from adapters.discord.progress import Marks
 from adapters.discord.receiving import Receiving
 from adapters.discord.settings import SettingsDesk
 from adapters.discord.turn import Sessions
-from adapters.first_contact import first_contact
 from conversation.background import Background
 from conversation.errors import CorralError
 from conversation.observing import EventResult, Observer
@@ -116,7 +116,7 @@ class DiscordListener:
         self._stack.push_async_callback(self._background.aclose, PARTING_SECONDS)
         contact = asyncio.create_task(self._keep_contact(attachments), name="contact with Discord")
         self._stack.push_async_callback(_end, contact)
-        await first_contact(
+        await until_connected(
             "Discord", contact, self._contacted, self._contact_seconds, DiscordRefused, self._on_refused
         )
 

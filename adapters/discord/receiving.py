@@ -7,9 +7,9 @@ import logging
 import time
 from dataclasses import replace
 
-from adapters.discord import events, wishing
+from adapters.discord import events
 from adapters.discord.asides import PROMISE, Asides
-from adapters.discord.attachments import Attachments, Read
+from adapters.discord.attachments import Attachments
 from adapters.discord.channels import Kind, Place
 from adapters.discord.events import Deleted, Ears, Edited, News, Said
 from adapters.discord.identity import NOT_DIRECT, DiscordAccess, Identity
@@ -17,7 +17,16 @@ from adapters.discord.lookups import Lookups, Unanswered
 from adapters.discord.payloads import Json, Malformed, milliseconds_of, part, snowflake, string
 from adapters.discord.people import People
 from adapters.discord.progress import Marks
-from conversation.errors import DeliveryError, NotAllowed, QueueFull, StoreUnavailable, Unwritable
+from adapters.fetching import Read
+from adapters.understanding import understood
+from conversation.errors import (
+    DeliveryError,
+    MessageTooLong,
+    NotAllowed,
+    QueueFull,
+    StoreUnavailable,
+    Unwritable,
+)
 from conversation.model import ThreadId
 from conversation.order import InOrder
 from conversation.ports import Accepted
@@ -165,13 +174,17 @@ class Receiving:
         heard = said.heard
         if said.anew is not None and not await self._reception.is_known(heard.message.address):
             heard = said.anew
+        try:
+            self._reception.check_length(len(heard.message.text))
+        except MessageTooLong:
+            return heard  # as `hear` will say; nothing is looked for in it
         read = Read()
         if said.files and await self._reception.concerns_us(heard):
             waiting.reschedule(None)  # they have a time-out of their own
             read = await self._attachments.read(said.files)
             waiting.reschedule(asyncio.get_running_loop().time() + STORE_SECONDS)
-        message = wishing.heard(heard.message, read.files, by_name=said.by_name)
-        return replace(heard, message=replace(message, remarks=read.remarks))
+        above = bool(heard.message.above)
+        return replace(heard, message=understood(heard.message, read, by_name=said.by_name, above=above))
 
     def _mark(self, place: Place, message_id: str, accepted: Accepted | None) -> None:
         at = milliseconds_of(message_id)

@@ -11,25 +11,25 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adapters.called_by_name import named, wish_of
 from adapters.slack.forms import Form, Origin, form_of
 from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import plain
 from adapters.slack.payloads import Json, Malformed, identifier, part, string
 from adapters.slack.places import address, linked, somebody
 from adapters.slack.private import reply_privately
-from adapters.wishes import parsed_wish
+from adapters.wishes import parsed_wish, unused_words
 from conversation import guide
 from conversation.access import Person
 from conversation.errors import PromptError
 from conversation.model import InboundMessage, Skill
 from conversation.reception import Heard
-from conversation.skills import SKILLS, Wish, ask_for
+from conversation.skills import Wish, ask_for
 
 log = logging.getLogger(__name__)
 
 CORRAL, CODE = "/corral", "/code"
 ASKED_CHARS = 300  # of the question, shown above the answer
-EXAMPLES = (Skill.CODE, Skill.EXPLAIN, Skill.FIX, Skill.TEST)  # what help offers to press
 
 HELP = (
     f"`{CORRAL} <question>` asks here, `{CORRAL} private ...` so that only you see the answer; `{CORRAL} settings` "
@@ -46,13 +46,15 @@ NOT_KNOWN = "I do not know this command."
 NOT_READ = "I could not read this command. Please try it again."
 
 _HELP, _SETTINGS = frozenset({"help", "help!", "?"}), frozenset({"settings", "preferences"})
+_NO_SNIPPETS = _SETTINGS | {"status"}
 # What is said to a running answer or a thread, and a command belongs to neither.
 _OF_THREADS = frozenset({"stop", "quiet", "mute", "back", "unmute", "forget"})
-_NAMED = re.compile(rf"({'|'.join(SKILLS)})\b:?[ \t]*(?:\r?\n)?", re.IGNORECASE)
-# "private methods in Python" is a question, and is asked where everybody sees it.
-_PRIVATELY = re.compile(
-    r"(?:privately\b|private\b(?!\s+(?:class|constructor|field|final|function|int|key|member|method|property|repo|static|"
-    r"variable|void)))[:,]?\s*",
+# The word makes the answer private, whatever follows: too much of that harms nobody.
+_PRIVATELY = re.compile(r"private(ly)?\b([:,])?\s*", re.IGNORECASE)
+# It stays where it belongs to the question too: "private methods in Python", "private or public fields?"
+_OF_THE_QUESTION = re.compile(
+    r"(?:and|or|vs|versus|class|constructor|field|final|function|inheritance|int|ip|key|member|method|module|network|"
+    r"package|propert|registr|repo|repositor|static|subnet|variable|void)(?:s|es|y|ies)?\b",
     re.IGNORECASE,
 )
 
@@ -104,25 +106,18 @@ def caller(payload: Json, me: Identity) -> Person | None:
         return None
 
 
-def example_form(skill: Skill, origin: Origin) -> Form:
-    """The form for an example of help, filled in."""
-    wish = parsed_wish(skill, SKILLS[skill].example)
-    return form_of(wish, origin) or Form(origin, skill)
-
-
 @dataclass(frozen=True, slots=True)
 class _Typed:
     """A command's text, taken apart."""
 
     text: str
-    skill: Skill | None  # None: none is named
+    wish: Wish
     private: bool
 
     @property
     def word(self) -> str:
-        """What may be no question; "" where a skill is named that it can belong to."""
-        word = self.text.strip().lower()
-        return word if self.skill is None or (self.skill is Skill.CODE and word in _HELP) else ""
+        """What may be no question."""
+        return self.text.strip().lower()
 
 
 def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -> Commanded:
@@ -139,11 +134,10 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
     if typed.word in _SETTINGS:
         return SettingsWanted(person, trigger)
     origin = Origin(channel, now, string(body, "response_url"))
-    wish = parsed_wish(typed.skill, typed.text) if typed.skill else Wish(Skill.ASK, typed.text)
     try:
-        question = ask_for(wish)
+        question = ask_for(typed.wish)
     except PromptError as error:
-        form = form_of(wish, origin, private=typed.private)
+        form = form_of(typed.wish, origin, private=typed.private)
         return Opening(form, trigger, person) if form is not None else error.user_notice
     if not question.text:
         return Opening(Form(origin, Skill.ASK, private=typed.private), trigger, person)
@@ -162,6 +156,7 @@ def _translate(body: Json, me: Identity, names: Mapping[str, str], now: float) -
         above=linked(mrkdwn),
         reply_to=reply_to | {"asked": asked[:ASKED_CHARS]},
         private=typed.private,
+        remarks=unused_words(typed.wish),
     )
     return Heard(person.sign(question.into(message)), mentioned=True)
 
@@ -170,18 +165,25 @@ def _sentence(command: str, typed: _Typed) -> str:
     """What needs no more than a sentence; "" for the rest."""
     if command not in {CORRAL, CODE}:
         return NOT_KNOWN
-    if typed.word in _HELP or (command == CORRAL and typed.skill is None and not (typed.text or typed.private)):
+    if typed.word in _HELP or (command == CORRAL and not (typed.text or typed.private)):
         return HELP
     return ONLY_IN_THREADS.format(word=typed.word) if typed.word in _OF_THREADS else ""
 
 
 def _taken_apart(command: str, asked: str) -> _Typed:
-    private = _PRIVATELY.match(asked)
-    text = asked[private.end() :] if private is not None else asked
-    if command == CODE:
-        return _Typed(text, Skill.CODE, private is not None)
-    named = _NAMED.match(text)
-    if named is not None:
-        return _Typed(text[named.end() :], Skill(named[1].lower()), private is not None)
-    # How things stand is told to whoever asks, and to nobody else.
-    return _Typed(text, None, private is not None or text.strip().lower() == "status")
+    text, private = _without_private(asked)
+    if command == CODE and text.strip().lower() not in _NO_SNIPPETS:
+        return _Typed(text, parsed_wish(Skill.CODE, text), private)
+    if (called := named(text)) is not None and called.is_bare:
+        return _Typed(text, Wish(called.skill), private)
+    # How things stand is told to whoever asks, and to nobody else. What a command points to is pasted into a form.
+    return _Typed(text, wish_of(text, above=True), private or text.strip().lower() == "status")
+
+
+def _without_private(asked: str) -> tuple[str, bool]:
+    """What is asked without the word that makes the answer private, and whether it stands there."""
+    found = _PRIVATELY.match(asked)
+    if found is None:
+        return asked, False
+    is_part = not found[1] and not found[2] and _OF_THE_QUESTION.match(asked, found.end())
+    return (asked if is_part else asked[found.end() :]), True

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.languages import languages_like
@@ -138,35 +139,46 @@ class Desk:
             raise Refused(error.detail, user_notice=forms.MESSAGE_GONE) from error
         if not text:
             raise Refused("the message is gone", user_notice=forms.MESSAGE_GONE)
+        self._reception.check_length(len(text))
         return text
 
     async def _save(self, saving: Saving, me: Identity) -> Reply:
-        person, sentences, wrong = saving.person, list[str](), dict[str, str]()
+        """Keep both halves, or neither: who is told that something is wrong does not look whether half of it holds."""
+        person, sentences = saving.person, list[str]()
         try:
             async with in_time():
                 person = await person_known(self._people, person)
-                try:
-                    sentences.append(await self._preferences.change(person, saving.of_person))
-                except NotSettable as error:
-                    wrong |= settings_form.at_fields(PERSON, error.sentences)
+                is_admin = saving.of_channel is not None and await manages(
+                    self._api, self._people, me.team, person.address.channel, person.id
+                )
+                if wrong := await self._wrong(replace(saving, person=person), is_admin=is_admin):
+                    return _errors(wrong)
+                sentences.append(await self._preferences.change(person, saving.of_person))
                 if saving.of_channel is not None:
-                    is_admin = await manages(self._api, self._people, me.team, person.address.channel, person.id)
-                    try:
-                        told = await self._preferences.change(
-                            person, saving.of_channel, of_channel=True, is_admin=is_admin
-                        )
-                    except NotSettable as error:
-                        wrong |= settings_form.at_fields(CHANNEL, error.sentences)
-                    except Refused as error:
-                        wrong[f"{CHANNEL}.language"] = error.user_notice
-                    else:
-                        sentences.append(told)
+                    sentences.append(
+                        await self._preferences.change(person, saving.of_channel, of_channel=True, is_admin=is_admin)
+                    )
         except CorralError as error:
             log.warning("settings were not stored: %s", error)
-            wrong = {f"{PERSON}.language": error.user_notice}
-        if wrong:
-            return _errors(wrong)
+            return _errors({f"{PERSON}.language": error.user_notice})
         return {"response_action": "update", "view": settings_form.saved("\n".join(sentences))}
+
+    async def _wrong(self, saving: Saving, *, is_admin: bool) -> dict[str, str]:
+        """Sentences for the fields of both halves that cannot be kept."""
+        wrong = dict[str, str]()
+        try:
+            await self._preferences.check(saving.person, saving.of_person)
+        except NotSettable as error:
+            wrong |= settings_form.at_fields(PERSON, error.sentences)
+        if saving.of_channel is None:
+            return wrong
+        try:
+            await self._preferences.check(saving.person, saving.of_channel, of_channel=True, is_admin=is_admin)
+        except NotSettable as error:
+            wrong |= settings_form.at_fields(CHANNEL, error.sentences)
+        except Refused as error:
+            wrong[f"{CHANNEL}.language"] = error.user_notice
+        return wrong
 
 
 def _errors(sentences: Mapping[str, str]) -> Reply:

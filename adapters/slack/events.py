@@ -81,7 +81,7 @@ def translate(payload: object, me: Identity, names: Mapping[str, str]) -> News |
             case "event_callback":
                 return _event(body, me, names)
             case "block_actions":
-                return interactions.opening(body, me, names) or interactions.press(body, me, names)
+                return interactions.press(body, me, names)
             case "message_action":
                 return interactions.opening(body, me, names) or interactions.shortcut(body, me, names)
     except Malformed as exc:

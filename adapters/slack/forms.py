@@ -12,15 +12,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from adapters.fetching import MAX_FILES, Read
 from adapters.languages import language_meant, language_named
 from adapters.slack import inputs
-from adapters.slack.attachments import MAX_FILES, File, Read, files_of
+from adapters.slack.attachments import File, files_of
 from adapters.slack.identity import Identity
 from adapters.slack.inputs import TEXT_LIMIT, Block
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
 from adapters.slack.places import address, reply_to, somebody
 from adapters.slack.private import reply_privately
-from adapters.wishes import parsed_wish
+from adapters.understanding import remarks_on
+from adapters.wishes import code_in, entered_wish
 from conversation import notices
 from conversation.errors import PromptError
 from conversation.model import InboundMessage, Language, Skill
@@ -31,7 +33,9 @@ from conversation.skills import CodeFile, Wish, ask_for, card_of
 SKILL_FORM = "corral_skill"
 TITLE, SUBMIT = "Ask Corral", "Ask"
 SKILL, LANGUAGE, CODE, WORDS, FILES, PRIVATE = "skill", "language", "code", "words", "files", "private"
-FILL_HINT = f"To have a gap filled, write {HOLE} where it is. Attach what has more than {TEXT_LIMIT:,} characters."
+ATTACH_HINT = f"Attach what has more than {TEXT_LIMIT:,} characters."
+FILL_HINT = f"Write {HOLE} where the gap is. {ATTACH_HINT}"
+CODE_ALONE_HINT = "To complete and to fill the code alone is used."
 MESSAGE_GONE = "I cannot read that message any more. Paste what I am to look at."
 MESSAGE_TAKEN = "The code is the message that you chose: it is too long to be shown here."
 _ASKED_CHARS = 300
@@ -115,20 +119,28 @@ def form_of(wish: Wish, origin: Origin, *, private: bool = False) -> Form | None
 
 def form_about(skill: Skill, text: str, origin: Origin) -> Form:
     """The form for somebody's message: its code, or all of it where it has no code block."""
-    code, is_marked = _code_in(skill, text)
+    marked = code_in(skill, text)
+    code = marked or CodeFile(text.strip("\n"))
     if len(code.text) > TEXT_LIMIT:
         return Form(replace(origin, takes_message=True), skill, code.language)
-    return Form(origin, skill, code.language, code="" if origin.files and not is_marked else code.text)
+    return Form(origin, skill, code.language, code="" if origin.files and marked is None else code.text)
 
 
 def view(form: Form) -> Block:
     """The modal."""
-    skills = [(skill.value, card_of(skill).summary) for skill in Skill]
+    skills, is_fill = [(skill.value, card_of(skill).summary) for skill in Skill], form.skill is Skill.FILL
     blocks = [
         inputs.choice(SKILL, "What to do", skills, form.skill),
         inputs.language_field(LANGUAGE, "Language", form.language),
-        inputs.text_field(CODE, "Code", form.code, multiline=True, hint=FILL_HINT),
-        inputs.text_field(WORDS, "In words", form.words, multiline=True, example="What it is to do, or to look at"),
+        inputs.text_field(CODE, "Code", form.code, multiline=True, hint=FILL_HINT if is_fill else ATTACH_HINT),
+        inputs.text_field(
+            WORDS,
+            "In words",
+            form.words,
+            multiline=True,
+            example="What it is to do, or to look at",
+            hint=CODE_ALONE_HINT,
+        ),
         inputs.files_field(FILES, "Files", MAX_FILES),
         inputs.tick(PRIVATE, "Answer", "Show the answer to me alone", is_ticked=form.private),
     ]
@@ -143,20 +155,17 @@ def submitted(payload: Json) -> Submitted | None:
     if string(shown, "callback_id") != SKILL_FORM:
         return None
     origin, values = Origin.load(string(shown, "private_metadata")), part(shown, "state", "values")
-    skill = inputs.chosen(values, SKILL)
-    code = inputs.typed(values, CODE)
-    # A fence that was pasted along is none of the code; nothing else of it is changed.
-    pasted = parsed_wish(Skill.COMPLETE, code).files if code.strip() else ()
+    skill, language = inputs.chosen(values, SKILL), language_named(inputs.chosen(values, LANGUAGE))
     return Submitted(
         id=identifier(shown, "id"),
         origin=origin,
         user=identifier(user, "id"),
         team=string(user, "team_id"),
-        wish=Wish(
+        wish=entered_wish(
             Skill(skill) if skill in set(Skill) else Skill.ASK,
-            inputs.typed(values, WORDS).strip(),
-            language_named(inputs.chosen(values, LANGUAGE)),
-            pasted,
+            inputs.typed(values, WORDS),
+            inputs.typed(values, CODE),
+            language,
         ),
         files=(*(File(one) for one in origin.files), *files_of(inputs.attached(values, FILES))),
         private=inputs.is_ticked(values, PRIVATE),
@@ -169,7 +178,7 @@ def question(
     """The question that it makes with its files, and with the text of the message that it is about if the form had no
     room for that; or what is missing, at the field where it is."""
     origin, wish = given.origin, _with_language(given.wish)
-    taken = [_code_in(wish.skill, message_text)[0]] if message_text.strip() else []
+    taken = [code_in(wish.skill, message_text) or CodeFile(message_text.strip("\n"))] if message_text.strip() else []
     wish = replace(wish, files=(*taken, *wish.files, *read.files))
     try:
         asked = ask_for(wish)
@@ -195,7 +204,7 @@ def question(
         sent_at=now,
         reply_to=reply if is_below else reply | {"asked": _as_typed(wish)[:_ASKED_CHARS]},
         private=given.private,
-        remarks=read.remarks,
+        remarks=remarks_on(wish, read),
     )
     return Heard(somebody(me, message.address, given.user, given.team).sign(asked.into(message)), mentioned=True)
 
@@ -216,13 +225,6 @@ def origin_of_message(body: Json) -> Origin:
 def suggestions(languages: Sequence[Language]) -> dict[str, Any]:
     """The answer to block_suggestion: 100 options at most."""
     return {"options": [inputs.language_option(language) for language in languages[:100]]}
-
-
-def _code_in(skill: Skill, text: str) -> tuple[CodeFile, bool]:
-    """The code of a message, and whether it is marked or reads as such; else all of the message."""
-    whole = text.strip("\n")
-    wish = parsed_wish(skill, whole)
-    return (wish.files[0], True) if len(wish.files) == 1 else (CodeFile(whole), False)
 
 
 def _with_language(wish: Wish) -> Wish:

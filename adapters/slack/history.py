@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from typing import Any, Protocol
 
+from adapters.fetching import MAX_FILES
 from adapters.slack.api import Refusal, SlackApi
-from adapters.slack.attachments import MAX_FILES, Attachments, files_of
+from adapters.slack.attachments import Attachments, files_of
 from adapters.slack.destination import question_ts
 from adapters.slack.mrkdwn import mentions, plain, without_mention
 from adapters.slack.threads import members, replies, top_level

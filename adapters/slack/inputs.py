@@ -32,12 +32,19 @@ def modal(
 
 
 def text_field(
-    name: str, label: str, value: str = "", *, multiline: bool = False, hint: str = "", example: str = ""
+    name: str,
+    label: str,
+    value: str = "",
+    *,
+    multiline: bool = False,
+    hint: str = "",
+    example: str = "",
+    most: int = TEXT_LIMIT,
 ) -> Block:
-    """A field that may stay empty. ValueError for a `value` that does not fit into it."""
-    if len(value) > TEXT_LIMIT:
-        raise ValueError(f"a field takes at most {TEXT_LIMIT:,} characters, not {len(value):,}")
-    element: Block = {"type": "plain_text_input", "multiline": multiline, "max_length": TEXT_LIMIT}
+    """A field that may stay empty, and takes `most` characters. ValueError for a `value` that does not fit into it."""
+    if len(value) > most:
+        raise ValueError(f"a field takes at most {most:,} characters, not {len(value):,}")
+    element: Block = {"type": "plain_text_input", "multiline": multiline, "max_length": most}
     if value:
         element["initial_value"] = value
     if example:

@@ -8,21 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.slack.commands import CORRAL, EXAMPLES, Opening, example_form
+from adapters.slack.commands import CORRAL, Opening
 from adapters.slack.destination import SHARED
-from adapters.slack.forms import Origin, form_about, origin_of_message
+from adapters.slack.forms import form_about, origin_of_message
 from adapters.slack.identity import Identity
 from adapters.slack.mrkdwn import plain
 from adapters.slack.payloads import Json, Malformed, identifier, part, string, timestamp, timestamp_or_none
 from adapters.slack.places import address, link, reply_to, somebody
 from adapters.slack.private import RESPONSE_URL, conversation_in, reply_privately
+from adapters.understanding import ASK_ABOUT_IT
 from conversation.model import Action, InboundMessage, Skill
 from conversation.reception import Heard, Press
 
 ASK_SHORTCUT, FORM_SHORTCUT = "corral_ask", "corral_form"
-ASK_ABOUT_IT = "Please answer this message."
 _PREFIX, _FEEDBACK = "corral:", "corral:feedback"
-FORM_ACTION = "corral:form"
 # What the button of a private answer shows to everybody; what else is pressed there stays private.
 PUBLISHING = frozenset({Action.SHARE, Action.THREAD})
 
@@ -35,23 +34,11 @@ class Shortcut:
 
 
 def opening(body: Json, me: Identity, names: Mapping[str, str]) -> Opening | None:
-    """The form that is called up: by the shortcut in a message's menu, or by an example of help. None for all else.
-    Raises Malformed."""
-    user = part(body, "user")
-    match string(body, "type"):
-        case "message_action" if string(body, "callback_id") == FORM_SHORTCUT:
-            origin = origin_of_message(body)
-            text = plain(string(part(body, "message"), "text"), names)
-            form = form_about(Skill.EXPLAIN, text, origin)
-        case "block_actions" if (pressed := _pressed(body)) is not None:
-            action_id, skill = string(pressed, "action_id"), string(pressed, "value")
-            if action_id.partition("/")[0] != FORM_ACTION or skill not in set(EXAMPLES):
-                return None
-            channel = identifier(part(body, "container"), "channel_id")
-            origin = Origin(channel, float(timestamp(pressed, "action_ts")), string(body, "response_url"))
-            form = example_form(Skill(skill), origin)
-        case _:
-            return None
+    """The form that the shortcut in a message's menu calls up. None for all else. Raises Malformed."""
+    if string(body, "callback_id") != FORM_SHORTCUT:
+        return None
+    user, origin = part(body, "user"), origin_of_message(body)
+    form = form_about(Skill.EXPLAIN, plain(string(part(body, "message"), "text"), names), origin)
     person = somebody(me, address(me, origin.channel, ""), identifier(user, "id"), string(user, "team_id"))
     return Opening(form, string(body, "trigger_id"), person)
 
@@ -80,6 +67,9 @@ def press(body: Json, me: Identity, names: Mapping[str, str]) -> Press | None:
     team = string(part(body, "user"), "team_id")
     where, reply = address(me, channel, root), reply_to(me, channel, root, user, team)
     target, asked_in = conversation_in(me, target)
+    if action is Action.TRY and container.get("is_ephemeral") is True:
+        # Of the help that one person sees alone: answered as it was asked for, each in a conversation of its own.
+        asked_in = address(me, channel, f"{ts}-{target}")
     is_private = asked_in is not None and action not in PUBLISHING
     if asked_in is not None:
         where = asked_in

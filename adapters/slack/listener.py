@@ -12,7 +12,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from adapters.first_contact import first_contact
+from adapters.connecting import until_connected
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
 from adapters.slack.attachments import Attachments
@@ -104,7 +104,7 @@ class SlackListener:
         self.app = _bolt(self._access, receiving)
         contact = asyncio.create_task(self._keep_contact(receiving), name="contact with Slack")
         self._stack.push_async_callback(_end, contact)
-        await first_contact("Slack", contact, self._contacted, self._contact_seconds, SlackRefused, self._on_refused)
+        await until_connected("Slack", contact, self._contacted, self._contact_seconds, SlackRefused, self._on_refused)
 
     async def _keep_contact(self, receiving: Receiving) -> None:
         """Does not end with Socket Mode. Raises SlackRefused."""

@@ -13,28 +13,29 @@ from slack_bolt.response import BoltResponse
 from adapters.slack import commands, events
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
-from adapters.slack.blocks import Button, blocks
-from adapters.slack.commands import EXAMPLES, HELP, Opening, SettingsWanted
+from adapters.slack.blocks import blocks
+from adapters.slack.commands import HELP, Opening, SettingsWanted
 from adapters.slack.desk import Desk
 from adapters.slack.events import Deleted, Edited, Gone, HomeOpened, News, Stopped
 from adapters.slack.home import Home
 from adapters.slack.identity import Identity
 from adapters.slack.in_time import in_time
-from adapters.slack.interactions import FORM_ACTION, PUBLISHING, Shortcut
+from adapters.slack.interactions import PUBLISHING, Shortcut
 from adapters.slack.membership import is_member
 from adapters.slack.people import People
 from adapters.slack.places import address, somebody
 from adapters.slack.private import RESPONSE_URL
+from adapters.slack.rendering import button_of
 from adapters.slack.standing import known, person_known, person_recalled
 from adapters.slack.understanding import Understanding
+from conversation import guide
 from conversation.background import Background
-from conversation.errors import NotAllowed, QueueFull, Refused, StoreUnavailable
-from conversation.model import InboundMessage
+from conversation.errors import MessageTooLong, NotAllowed, QueueFull, Refused, StoreUnavailable
+from conversation.model import Action, InboundMessage
 from conversation.observing import EventResult
 from conversation.order import InOrder
 from conversation.recent import Lately
 from conversation.reception import Heard, Press, Reception, is_sign
-from conversation.skills import SKILLS
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,10 @@ class Receiving:
 
     async def _command(self, payload: dict[str, Any], me: Identity) -> BoltResponse:
         """Slack brings a command once: its author is told when it is lost."""
+        try:
+            self._reception.check_length(len(str(payload.get("text") or "")))
+        except MessageTooLong as error:
+            return _acknowledged(error.user_notice)
         asked = commands.translate(payload, me, {}, time.time())
         if (caller := commands.caller(payload, me)) is not None:
             look = person_recalled if isinstance(asked, Opening) else person_known
@@ -157,7 +162,7 @@ class Receiving:
                     return
                 said = understood
             elif isinstance(said, Edited):
-                heard = await self._understanding.of(said.heard, files, is_edit=True)
+                heard = await self._understanding.of(said.heard, files)
                 said = replace(said, heard=heard or said.heard)
             async with self._room:
                 await self._take(said, me)
@@ -193,7 +198,9 @@ class Receiving:
             return NOT_HERE
         if press.action in PUBLISHING:  # everybody reads there who it was
             press = replace(press, person_name=await self._people.name_of(press.person.id))
-        return await self._reception.pressed(press)
+        told = await self._reception.pressed(press)
+        # Nothing shows that a private answer is on its way.
+        return commands.ANSWER_COMES_PRIVATELY if press.action is Action.TRY and press.private and not told else told
 
     async def _greet(self, opened: HomeOpened, me: Identity) -> None:
         person = await person_known(self._people, somebody(me, address(me, opened.channel, ""), opened.user))
@@ -247,9 +254,7 @@ def _coming_privately(asked: Heard) -> str:
 
 
 def _help() -> BoltResponse:
-    examples = [
-        Button(f"{FORM_ACTION}/{skill}", f"{skill}: {SKILLS[skill].example}", skill.value) for skill in EXAMPLES
-    ]
+    examples = [button_of(offer) for offer in guide.examples()]
     body = {"response_type": "ephemeral", "text": HELP, "blocks": blocks(HELP, buttons=examples)}
     return BoltResponse(status=200, body=body)
 

@@ -55,15 +55,17 @@ def streamable(content: Content) -> str:
     return stable(content.text.removesuffix(content.closer)).rstrip()
 
 
+def button_of(offer: Offer) -> Button:
+    """The button for it, which `interactions.press` reads."""
+    # Slack refuses two of the same in one block.
+    name = f"{offer.action}:{offer.target}" if offer.action is Action.TRY else offer.action.value
+    return Button(f"corral:{name}", offer.label, offer.target)
+
+
 def _blocks(text: str, notice: str, offers: Sequence[Offer]) -> list[dict[str, Any]]:
     opinions = {offer.action: offer.target for offer in offers if offer.action in {Action.GOOD, Action.BAD}}
     feedback = None
     if len(opinions) == 2:
         feedback = (OPINION_ACTION, f"good:{opinions[Action.GOOD]}", f"bad:{opinions[Action.BAD]}")
     others = [offer for offer in offers if feedback is None or offer.action not in opinions]
-    return blocks(text, notice, [Button(_action_id(offer), offer.label, offer.target) for offer in others], feedback)
-
-
-def _action_id(offer: Offer) -> str:
-    # Slack refuses two of the same in one block.
-    return f"corral:{offer.action}:{offer.target}" if offer.action is Action.TRY else f"corral:{offer.action}"
+    return blocks(text, notice, [button_of(offer) for offer in others], feedback)

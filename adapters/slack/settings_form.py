@@ -21,6 +21,7 @@ TITLE, SUBMIT = "Corral's settings", "Save"
 FOR_YOU, FOR_CHANNEL = "For you", "For everybody in this channel"
 # The blocks' names: whose, and the field as NotSettable calls it.
 PERSON, CHANNEL = "person", "channel"
+READ_BY = "In a thread that others read, they can have the model repeat it: write nothing here that is yours alone."
 WHEN = (
     "A thread keeps what was set when it began: changes are for new threads. "
     "What you set for yourself counts before what is set for the channel; additions of both are read."
@@ -90,7 +91,8 @@ def _fields(whose: str, preferences: Preferences, most_tokens: int) -> list[Bloc
             "Added to the system prompt",
             now.additions or "",
             multiline=True,
-            hint=f"At most {MOST_ADDITIONS:,} characters: they are read before every question.",
+            hint=f"At most {MOST_ADDITIONS:,} characters, read before every question. {READ_BY}",
+            most=MOST_ADDITIONS,
         ),
         inputs.text_field(
             f"{whose}.temperature", "Temperature", now.temperature or "", example=f"0 to {MOST_TEMPERATURE:g}"

@@ -99,9 +99,16 @@ async def _write_plain(thread: TerminalThread, job_id: str, out: TextIO, err: Te
 
 
 def _without_fence(view: View) -> str:
-    """What stands in an answer that is one code block. While it grows it is not closed yet."""
+    """What stands in the code block that an answer begins with. Of a growing answer's end nothing that may become the
+    fence that closes the block: what went into a pipe cannot be taken back."""
     opener, _, code = view.text.partition("\n")
-    if not view.ending:
-        return code
     fence = opener[: len(opener) - len(opener.lstrip("`"))]
-    return code.removesuffix(fence)
+    whole, is_closed, _ = f"\n{code}".partition(f"\n{fence}\n")
+    if is_closed:
+        return f"{whole}\n".removeprefix("\n")
+    if view.ending:
+        return code.removesuffix(fence)
+    may_close = code.rstrip("`")
+    return (
+        may_close.removesuffix("\n") if may_close.endswith("\n") and len(code) - len(may_close) <= len(fence) else code
+    )

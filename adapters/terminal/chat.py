@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.text import Text
 
 from adapters.terminal.formatting import MarkdownStream, harmless, render
-from adapters.terminal.interrupts import Interrupts, unseen_keys
+from adapters.terminal.given import is_path
+from adapters.terminal.interrupts import Interrupts
 from adapters.terminal.listener import TerminalThread, View
 from adapters.terminal.prompt import LineSource
 from adapters.wishes import parsed_wish
-from conversation.errors import CorralError
+from conversation.errors import CorralError, PromptError
 from conversation.model import Command, Ending, Role, Skill
 from conversation.skills import SKILLS, Question, ask_for
 
@@ -31,7 +32,9 @@ Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
   /quit       leave (also Ctrl-D); what is being written goes on next time
 Ctrl-C stops an answer; what there is of it is kept."""
 
-_SKILL = re.compile(rf"\s*/({'|'.join(SKILLS)})(?:\r?\n|[ \t]|\Z)")
+# Exactly as it was pasted: behind the name one space, or the line's end, is no code.
+_COMMAND = re.compile(r"/([A-Za-z][\w-]*)(?:\r?\n|[ \t]|\Z)")
+_OF_CHAT = frozenset({"help", "forget", "continue", "status", "quit", "exit"})
 
 
 class Chat:
@@ -58,7 +61,7 @@ class Chat:
                 line = await self._lines.read()
             except KeyboardInterrupt:
                 return
-            if line is None or line.strip() in {"/quit", "/exit"}:
+            if line is None or line.strip().lower() in {"/quit", "/exit"}:
                 return
             if line.strip():
                 try:
@@ -67,31 +70,39 @@ class Chat:
                     self._say(error.user_notice)
 
     async def _handle(self, line: str) -> None:
-        match line.strip():
-            case "/help":
-                self._say(HELP)
-            case "/forget":
-                await self._thread.forget()
-                self._say("Forgotten. The next question begins a new conversation.")
-            case "/continue":
-                await self._ask("", Command.CONTINUE)
-            case "/status":
-                self._say(await self._report())
-            case word if (asked := await self._asked(line)) is not None:
-                await self._ask(asked)
-            case word if word.startswith("/") and " " not in word and word.count("/") == 1:
-                self._say(f"There is no command {word}. /help lists what there is.")
-            case _:
-                await self._ask(line)
-
-    async def _asked(self, line: str) -> Question | None:
-        """What a line asks that begins with a skill's name. Raises PromptError when something is missing."""
-        found = _SKILL.match(line)
+        found = _COMMAND.match(line.lstrip())
         if found is None:
-            return None
-        # Exactly as it was pasted: behind the name one space, or the line's end, is no code.
-        wish = parsed_wish(Skill(found[1]), line[found.end() :])
-        return ask_for(wish, above=bool(await self._thread.turns()))
+            await self._ask(line)
+            return
+        name, rest = found[1].lower(), found.string[found.end() :]
+        if name in set(SKILLS):
+            await self._ask(await self._asked(Skill(name), rest))
+        elif name == "help":
+            self._say(HELP)
+        elif name in _OF_CHAT and rest.strip():
+            self._say(f"/{name} takes nothing behind it. Type it alone, or the question without it.")
+        elif name == "forget":
+            await self._thread.forget()
+            self._say("Forgotten. The next question begins a new conversation.")
+        elif name == "continue":
+            await self._ask("", Command.CONTINUE)
+        elif name == "status":
+            self._say(await self._report())
+        elif is_path(f"/{found[1]}"):
+            await self._ask(line)  # "/tmp is full, what now?"
+        else:
+            self._say(f"There is no command /{found[1]}. /help lists what there is.")
+
+    async def _asked(self, skill: Skill, given: str) -> Question:
+        """What a skill is asked. Raises PromptError when something is missing, MessageTooLong before it is looked
+        through."""
+        self._thread.check_length(len(given))
+        wish, above = parsed_wish(skill, given), bool(await self._thread.turns())
+        if SKILLS[skill].needs_code and not wish.files and not above:
+            raise PromptError(
+                "no code", user_notice=f"Type or paste the code behind it: /{skill} {SKILLS[skill].example}"
+            )
+        return ask_for(wish, above=above)
 
     async def _ask(self, asked: str | Question, command: Command = Command.ASK) -> None:
         job_id = await self._thread.send(asked, command)
@@ -107,7 +118,7 @@ class Chat:
 
         view = View()
         stream = MarkdownStream(self._console) if self._console.is_terminal else None
-        with self._interrupts.stopping(stop), unseen_keys(), stream or nullcontext():
+        with self._interrupts.stopping(stop), stream or nullcontext():
             async with aclosing(self._thread.watch(job_id)) as views:
                 async for view in views:
                     if stream is not None:

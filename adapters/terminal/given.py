@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from adapters.attachments import Decoded, decode, read_file
+from adapters.wishes import parsed_wish, reads_like_question
 from conversation import notices
 from conversation.errors import MessageTooLong, PromptError
-from conversation.skills import CodeFile
+from conversation.model import Skill
+from conversation.skills import SKILLS, CodeFile, Wish, is_in_words
 
 STDIN = Path("-")
 # No character takes more in any encoding that is read, its mark aside.
 _BYTES_PER_CHARACTER = 4
+
+
+def read_wish(skill: Skill, words: str, paths: Sequence[Path], stdin: BinaryIO | None, max_chars: int) -> Wish:
+    """What a skill is given: words, files, and what is piped into `stdin`, None for a terminal. Where files are named,
+    or the words are code, nobody waits for a pipe that somebody left open. Raises as `read_files`, and PromptError for
+    words that nothing would be done with."""
+    check_length(len(words), max_chars)
+    typed = parsed_wish(skill, words)
+    if not paths and stdin is not None:
+        has_code = bool(typed.files) and not reads_like_question(words)
+        paths = [STDIN] if not has_code or _is_there(stdin) else []
+    files = read_files(paths, stdin if stdin is not None else BytesIO(), max_chars)
+    if files and words.strip() and not is_in_words(skill):
+        raise PromptError("words", user_notice=f"I {skill} the code alone: leave the words out.")
+    wish = parsed_wish(skill, words, files)
+    if SKILLS[skill].needs_code and not wish.files:
+        sentence = f"There is no code to {skill}: name a file with -f, pipe it in, or type it."
+        raise PromptError("no code", user_notice=sentence)
+    return wish
 
 
 def read_files(paths: Sequence[Path], stdin: BinaryIO, max_chars: int) -> tuple[CodeFile, ...]:
@@ -58,6 +81,11 @@ def decoded(path: Path, data: bytes, max_chars: int) -> Decoded:
     return text
 
 
+def is_path(typed: str) -> bool:
+    """Whether there is such a file or folder."""
+    return Path(typed).exists()
+
+
 def check_length(characters: int, max_chars: int) -> None:
     """Raises MessageTooLong."""
     if characters > max_chars:
@@ -67,6 +95,14 @@ def check_length(characters: int, max_chars: int) -> None:
 def most_bytes(max_chars: int) -> int:
     """More cannot be `max_chars` characters."""
     return _BYTES_PER_CHARACTER * (max_chars + 1)
+
+
+def _is_there(stdin: BinaryIO) -> bool:
+    """Whether something can be read from it at once; its end, too."""
+    try:
+        return bool(select.select([stdin], [], [], 0)[0])
+    except (OSError, ValueError):  # it is no file that the system knows
+        return True
 
 
 def _read(path: Path, max_chars: int) -> CodeFile:

@@ -53,13 +53,15 @@ class Interrupts:
 
 @contextmanager
 def unseen_keys() -> Iterator[None]:
-    """Inside, what is typed ahead does not appear in the middle of the answer; the next prompt gets it."""
+    """Inside, what is typed ahead does not appear in the middle of the answer; the next prompt gets it, key by key. As
+    terminals are set otherwise, Enter would come to it as the key for a new line, and nothing would be sent."""
     if not sys.stdin.isatty():
         yield
         return
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     unseen = termios.tcgetattr(descriptor)
+    unseen[0] &= ~termios.ICRNL
     unseen[3] &= ~termios.ECHO
     termios.tcsetattr(descriptor, termios.TCSANOW, unseen)
     try:

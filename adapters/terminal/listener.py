@@ -94,6 +94,10 @@ class TerminalThread:
             await asyncio.sleep(seconds)
         return await self._intake.receive(message)
 
+    def check_length(self, characters: int) -> None:
+        """Raises MessageTooLong, as `send` would."""
+        self._intake.check_length(characters)
+
     async def watch(self, job_id: str) -> AsyncGenerator[View]:
         """The answer's states until it ends. Ends at once for an answer that ended already."""
         conversation_id = await self._conversation()

@@ -38,6 +38,10 @@ class Original:
         text = decoded(path, data, max_chars)
         if not real.is_file() or not os.access(real, os.W_OK) or not os.access(real.parent, os.W_OK):
             raise PromptError("not writable", user_notice=f"{path}: I may not write it, or beside it.")
+        if real.stat().st_nlink > 1:  # a new file takes the place of one name alone, and the others keep the old one
+            raise PromptError(
+                "linked", user_notice=f"{path}: it has other names (hard links), which would not be filled."
+            )
         if text.encode(text.text) != data:  # an old encoding that was found out wrongly
             raise PromptError("not exact", user_notice=f"{path}: I cannot write its encoding. Save it as UTF-8 first.")
         return cls(path, real, data, text)
@@ -50,8 +54,8 @@ class Original:
         return f"{hole.prefix}{said}{hole.suffix}"
 
     def write(self, text: str) -> Path:
-        """Put `text` into the file, in its encoding and with its mode; gives the backup's path. A reader sees the old
-        file or the new one. Raises NotWritten; then nothing has changed."""
+        """Put `text` into the file, in its encoding, with its mode and access lists; gives the backup's path. A reader
+        sees the old file or the new one. Raises NotWritten; then nothing has changed."""
         try:
             data = self.decoded.encode(text)
         except UnicodeEncodeError as exc:
@@ -85,7 +89,7 @@ def _written_beside(path: Path, data: bytes, like: os.stat_result) -> Path:
     """A new file in the same folder, on disk, with the owner and mode of the old one."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        _fill(handle, data, like)
+        _fill(handle, data, like, path)
     except BaseException:
         Path(name).unlink()
         raise
@@ -101,7 +105,7 @@ def _backup(path: Path, data: bytes, like: os.stat_result) -> Path:
         except FileExistsError:
             continue
         try:
-            _fill(handle, data, like)
+            _fill(handle, data, like, path)
         except BaseException:
             backup.unlink()
             raise
@@ -109,14 +113,25 @@ def _backup(path: Path, data: bytes, like: os.stat_result) -> Path:
     raise NotWritten(f"there are {MAX_BACKUPS} backups of it already")
 
 
-def _fill(handle: int, data: bytes, like: os.stat_result) -> None:
+def _fill(handle: int, data: bytes, like: os.stat_result, path: Path) -> None:
     with os.fdopen(handle, "wb") as file:
         with suppress(PermissionError):  # another one's file in a folder of ours becomes ours
             os.fchown(handle, like.st_uid, like.st_gid)
         os.fchmod(handle, stat.S_IMODE(like.st_mode))
+        _copy_attributes(path, handle)
         file.write(data)
         file.flush()
         os.fsync(handle)
+
+
+def _copy_attributes(path: Path, handle: int) -> None:
+    """Access lists and the like, where the system has them; those that only root may set stay behind."""
+    if not hasattr(os, "listxattr"):
+        return
+    with suppress(OSError):  # a file system without any
+        for name in os.listxattr(path):
+            with suppress(OSError):
+                os.setxattr(handle, name, os.getxattr(path, name))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.called_by_name import points_above, question_of
+from adapters.called_by_name import points_above, wish_of
 from conversation.errors import PromptError
 from conversation.model import Skill
-from conversation.skills import CodeFile
+from conversation.skills import CodeFile, Question, Wish, ask_for
 
 FENCED = "```python\nx = [1, 2]\n```"
 FILE = CodeFile("x = 1\n", "a.py")
+
+
+def question_of(text: str, files: tuple[CodeFile, ...] = (), *, above: bool = False) -> Question:
+    return ask_for(wish_of(text, files, above=above), above=above)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,13 @@ FILE = CodeFile("x = 1\n", "a.py")
         ("fixing this?", (), True, Skill.ASK),
         ("how do I fix this?", (), True, Skill.ASK),
         ("code", (), True, Skill.ASK),
+        ("complete this", (), False, Skill.ASK),
+        ("Complete list of HTTP status codes?", (), True, Skill.ASK),
+        ("complete guide to asyncio", (), False, Skill.ASK),
+        ("fill this", (), False, Skill.ASK),
+        ("Fill me in on asyncio", (), True, Skill.ASK),
+        ("Fill me in on asyncio.run(x)", (), True, Skill.ASK),
+        ("fill me in on this", (FILE,), True, Skill.ASK),
         ("", (), False, Skill.ASK),
     ],
 )
@@ -77,3 +88,34 @@ def test_code_keeps_its_indentation() -> None:
 def test_a_name_alone_points_above(text: str, points: bool) -> None:
     """As a bare mention does."""
     assert points_above(text) is points
+
+
+@pytest.mark.parametrize("text", ["complete this", "complete the code above", "fill", "Fill it, please", "complete"])
+def test_the_two_that_work_on_code_alone_take_no_words_for_code(text: str) -> None:
+    """What they point to stands above: the word itself is not to be completed."""
+    wish = wish_of(text, above=True)
+    assert wish.skill in {Skill.COMPLETE, Skill.FILL}
+    assert wish.files == ()
+    assert wish_of(text).skill is Skill.ASK
+
+
+@pytest.mark.parametrize(
+    ("text", "skill", "code"),
+    [
+        ("complete x = (", Skill.COMPLETE, "x = ("),
+        ("fill a = <FILL_ME>", Skill.FILL, "a = <FILL_ME>"),
+        ("complete\n\tdef f(x):", Skill.COMPLETE, "\tdef f(x):"),
+        ("complete this:\n```py\nx = (\n```", Skill.COMPLETE, "x = ("),
+    ],
+)
+def test_what_reads_like_code_is_what_they_work_on(text: str, skill: Skill, code: str) -> None:
+    """Or stands in a fence, or in a file."""
+    wish = wish_of(text)
+    assert (wish.skill, [file.text for file in wish.files]) == (skill, [code])
+
+
+def test_a_file_is_filled_where_it_is_marked() -> None:
+    """Whatever is said beside it."""
+    marked = CodeFile("x = <FILL_ME>\n", "a.py")
+    assert wish_of("fill me in on this", (marked,)) == Wish(Skill.FILL, "me in on this", None, (marked,))
+    assert wish_of("fill this", (FILE,)).skill is Skill.FILL, "the mark was forgotten"

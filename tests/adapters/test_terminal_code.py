@@ -87,6 +87,23 @@ class TestWritingBack:
         assert files(file.parent) == {"a.py": FILLED.encode(), "a.py.bak": HOLED.encode()}
         assert {stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()} == {0o751}
 
+    def test_a_file_with_several_names_is_refused(self, file: Path) -> None:
+        """One name would have the new text, the others the old."""
+        file.with_name("b.py").hardlink_to(file)
+        with pytest.raises(PromptError) as caught:
+            Original.read(file, MAX)
+        assert "other names (hard links)" in caught.value.user_notice
+
+    def test_what_else_the_system_keeps_of_a_file_stays(self, file: Path) -> None:
+        """Access lists are such attributes; the backup has them, too."""
+        try:
+            os.setxattr(file, "user.corral", b"kept")
+        except OSError:
+            pytest.skip("this file system has no attributes")
+        original = Original.read(file, MAX)
+        backup = original.write(original.filled("x = 1"))
+        assert [os.getxattr(path, "user.corral") for path in (file, backup)] == [b"kept", b"kept"]
+
     def test_an_older_backup_is_never_written_over(self, file: Path) -> None:
         """The next one gets a number."""
         for number, name in enumerate(["a.py.bak", "a.py.bak2", "a.py.bak3"]):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.wishes import fenced, parsed_wish
+from adapters.wishes import entered_wish, fenced, parsed_wish, unused_words
 from conversation.model import Skill
-from conversation.skills import CodeFile, ask_for
+from conversation.skills import CodeFile, Wish, ask_for
 
 IN_WORDS = [Skill.EXPLAIN, Skill.REVIEW, Skill.FIX, Skill.TEST]
 RAW = [Skill.COMPLETE, Skill.FILL]
@@ -62,6 +62,8 @@ def test_words_language_and_code_are_told_apart(
         ("python def f(): return 1", "", "python", "def f(): return 1"),
         ("python\nprint(1)", "", "python", "print(1)"),
         ("this crashes:\nfor i in x:\n\tx.pop(i)", "this crashes:", "", "for i in x:\n\tx.pop(i)"),
+        ("make\n./a.out && ls", "", "", "make\n./a.out && ls"),
+        ("properties\nx = 1", "", "", "properties\nx = 1"),
         ("why does it crash?", "why does it crash?", "", None),
         ("the file(s) above, (really)", "the file(s) above, (really)", "", None),
         ("import fails on my machine", "import fails on my machine", "", None),
@@ -94,12 +96,49 @@ def test_with_files_what_is_typed_is_words(skill: Skill) -> None:
         ("python\n<FILL_ME>", "<FILL_ME>"),
         ("```py\n<FILL_ME>", "<FILL_ME>"),
         ("make <FILL_ME> # a list", "make <FILL_ME> # a list"),
+        ("make\n./<FILL_ME>", "make\n./<FILL_ME>"),
+        ("docker\n<FILL_ME>", "docker\n<FILL_ME>"),
+        ("email\n<FILL_ME>", "email\n<FILL_ME>"),
         (NESTED, NESTED),
     ],
 )
 def test_raw_code_is_exactly_what_was_pasted(skill: Skill, typed: str, code: str) -> None:
     """But for the lines of a fence around all of it."""
     assert ask_for(parsed_wish(skill, typed)).code == code
+
+
+@pytest.mark.parametrize("skill", IN_WORDS + RAW)
+@pytest.mark.parametrize(
+    "code", ["make\n./a.out\n", "  x\n\n", "It fails:\n```\nx\n```", "why?", "python\nx", "\n`x`\n"]
+)
+def test_a_field_for_code_holds_exactly_that(skill: Skill, code: str) -> None:
+    """Whatever it looks like; the words have a field of their own."""
+    wish = entered_wish(skill, " f(x) fails ", code, None)
+    assert [file.text for file in wish.files] == [code]
+    assert (wish.words, wish.language) == ("f(x) fails", None)
+
+
+@pytest.mark.parametrize("skill", IN_WORDS)
+def test_a_fence_that_was_pasted_along_is_taken_away(skill: Skill) -> None:
+    """Its language counts where none was chosen, and what stands below it are words."""
+    wish = entered_wish(skill, "why?", "```py\n\tx\n```\nin line 1", None)
+    assert [(file.text, file.language.tag if file.language else "") for file in wish.files] == [("\tx", "python")]
+    assert wish.words == "why?\nin line 1"
+
+
+@pytest.mark.parametrize(
+    ("skill", "words", "is_told"),
+    [
+        (Skill.COMPLETE, "explain this to me", True),
+        (Skill.FILL, "make it fast", True),
+        (Skill.COMPLETE, "this, please", False),
+        (Skill.FILL, "", False),
+        (Skill.FIX, "make it fast", False),
+    ],
+)
+def test_whose_words_are_not_used_is_told(skill: Skill, words: str, is_told: bool) -> None:
+    """Completing and filling work on the code alone."""
+    assert bool(unused_words(Wish(skill, words))) is is_told
 
 
 @given(st.text(alphabet="a `~\n\r\t(<", max_size=60))

@@ -25,6 +25,7 @@ class TgiServer(ModelWebServer):
     old_info = False  # /info as before v2
     drop_details = False
     max_input_tokens = MAX_TOTAL_TOKENS - 1024
+    longest_counted = 0  # characters that /tokenize was given at once
     tokenized: list[int] | None = None  # what /tokenize gives for everything, BOS included
 
     def routes(self) -> list[web.RouteDef]:
@@ -109,6 +110,7 @@ class TgiServer(ModelWebServer):
 
     async def _tokenize(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        self.longest_counted = max(self.longest_counted, len(body["inputs"]))
         if refusal := self.refusal():
             return refusal
         if self.tokenized is not None:

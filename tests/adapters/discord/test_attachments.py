@@ -10,9 +10,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from adapters.attachments import MAX_BYTES
-from adapters.discord.attachments import CDN, MAX_FILES, MAX_REMARKS, Attachments, Read
+from adapters.discord.attachments import CDN, Attachments
 from adapters.discord.events import File
-from adapters.discord.wishing import heard
+from adapters.fetching import MAX_FILES, MAX_REMARKS, Read
+from adapters.understanding import understood
 from conversation.model import InboundMessage, ThreadId
 
 QUESTION = InboundMessage(ThreadId("discord", "1", "2", "3"), "3", "4", "Ada", "why?", 0.0)
@@ -69,7 +70,7 @@ async def test_text_is_read_into_the_question(cdn: TestServer, attachments: Atta
     files = [file(cdn, "a.py", content_type=""), file(cdn, "bom.txt"), file(cdn, "fence.md")]
     read = await attachments.read(files)
     assert read.remarks == ""
-    assert heard(QUESTION, read.files, by_name=False).text == (
+    assert understood(QUESTION, read, by_name=False, above=False).text == (
         "why?\n\na.py:\n```python\nprint(1)\n```\n\nbom.txt:\n```\nhello\n```\n\n"
         "fence.md:\n````markdown\n```\nx\n```\n````"
     )
@@ -137,13 +138,14 @@ async def test_a_few_are_read(cdn: TestServer, attachments: Attachments) -> None
     assert read.remarks.count("was not read: I read 5 files of a message.") == 2
     many = await attachments.read([file(cdn, "a.py")] * (MAX_FILES + 50))
     assert len(many.remarks.splitlines()) == MAX_REMARKS
+    assert many.remarks.endswith("46 more files were not read.")
 
 
 async def test_a_question_can_be_a_file_alone(cdn: TestServer, attachments: Attachments) -> None:
     """Discord makes one of a long paste."""
     question = InboundMessage(QUESTION.address, "3", "4", "Ada", "", 0.0)
     read = await attachments.read([file(cdn, "a.py")])
-    assert heard(question, read.files, by_name=False).text == "a.py:\n```python\nprint(1)\n```"
+    assert understood(question, read, by_name=False, above=False).text == "a.py:\n```python\nprint(1)\n```"
 
 
 def test_only_discords_own_hosts_are_trusted() -> None:

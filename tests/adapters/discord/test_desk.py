@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from adapters.discord import interactions, roots
 from adapters.discord.commands import ASK_MENU
 from adapters.discord.desk import ANSWER_COMES, FAILED, NOT_HERE, NOTHING_ASKED, THREAD_COMES
-from adapters.discord.interactions import ASK_ABOUT_IT
+from adapters.understanding import ASK_ABOUT_IT
 from conversation import notices
 from conversation.errors import StoreUnavailable
 from conversation.model import Command, Ending, ThreadId

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.discord.forms import filled, form
+from adapters.discord.forms import MOST_TYPED, filled, form
 from adapters.discord.wishing import Given
 from adapters.languages import languages_like
 from conversation.model import Language, Skill
@@ -47,15 +47,14 @@ async def test_every_language_has_room() -> None:
 
 
 async def test_what_was_typed_is_there_already() -> None:
-    """As words, for skills that work on the code itself as code; of too long a text the beginning."""
+    """As words, for skills that work on the code itself as code; whoever typed more than fits is told so instead."""
     assert [field.get("value") for field in modals.fields(form(Given(Skill.FIX, "why?"), private=False).to_dict())] == [
         None,
         "why?",
     ]
     (code,) = modals.fields(form(Given(Skill.FILL, "x = 1"), private=False).to_dict())
     assert code["value"] == "x = 1"
-    long = form(Given(Skill.CODE, "x" * 6000), private=False).to_dict()
-    modals.check(long)
+    modals.check(form(Given(Skill.CODE, "x" * MOST_TYPED), private=False).to_dict())
 
 
 @pytest.mark.parametrize(

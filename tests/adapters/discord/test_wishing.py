@@ -5,19 +5,13 @@ from __future__ import annotations
 import pytest
 
 from adapters.discord.events import File
-from adapters.discord.wishing import Given, heard
+from adapters.discord.wishing import Given
 from conversation import notices
 from conversation.errors import PromptError
-from conversation.model import Command, InboundMessage, Language, Skill, ThreadId
-from conversation.skills import CodeFile
+from conversation.model import Language, Skill
 
 PYTHON = Language("Python", "python")
 CODE = "for i in x:\n\tx.pop(i)\r\n"
-HERE = ThreadId("discord", "1", "2", "3")
-
-
-def said(text: str, **more: object) -> InboundMessage:
-    return InboundMessage(HERE, "3", "4", "Ada", text, 0.0, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("skill", [Skill.EXPLAIN, Skill.REVIEW, Skill.FIX, Skill.TEST])
@@ -78,44 +72,3 @@ def test_everybody_reads_what_was_asked(given: Given, files: tuple[str, ...], sh
     attached = [File(name, "https://x.test", 1, "") for name in files]
     assert given.shown(attached) == shown
     assert given.title("Ada", attached) == title
-
-
-@pytest.mark.parametrize(
-    ("text", "above", "skill"),
-    [
-        ("fix this\n```py\nx.pop(i)\n```", (), Skill.FIX),
-        ("Explain: `sorted(d)[-3:]`", (), Skill.EXPLAIN),
-        ("test", ("thread",), Skill.TEST),
-        ("review this please", ("message:1:2",), Skill.REVIEW),
-        ("complete\n```py\ndef f(n):\n    \n```", (), Skill.COMPLETE),
-        ("code python read a CSV file", (), Skill.CODE),
-        ("explain how map() works", (), Skill.ASK),
-        ("test", (), Skill.ASK),
-        ("why? ```x```", (), Skill.ASK),
-    ],
-)
-def test_a_message_may_name_a_skill(text: str, above: tuple[str, ...], skill: Skill) -> None:
-    """With its first word, where there is code for it."""
-    assert heard(said(text, above=above), (), by_name=True).skill is skill
-    plain = heard(said(text, above=above), (), by_name=False)
-    assert (plain.skill, plain.text) == (Skill.ASK, text)
-
-
-def test_what_a_skill_lacks_is_told_instead_of_an_answer() -> None:
-    """Not of a question that was edited: what was asked is asked then, as it says now."""
-    unmarked = said("fill ```py\nx = 1\n```", above=("thread",))
-    told = heard(unmarked, (), by_name=True)
-    assert (told.command, told.text) == (Command.TELL, notices.mark_the_hole("<FILL_ME>"))
-    assert told.above == ()
-    edited = heard(said("fill ```py\nx = 1\n```", edited_at=1.0), (), by_name=True)
-    assert (edited.command, edited.skill) == (Command.ASK, Skill.ASK)
-
-
-def test_files_are_the_code() -> None:
-    """Or stand below a question in words."""
-    file = CodeFile("x = 1\n", "a.py", PYTHON)
-    fixed = heard(said("fix it crashes"), (file,), by_name=True)
-    assert fixed.skill is Skill.FIX
-    assert fixed.text.endswith("\n\nit crashes\n\na.py:\n```python\nx = 1\n```")
-    asked = heard(said("why?"), (file,), by_name=True)
-    assert (asked.skill, asked.text) == (Skill.ASK, "why?\n\na.py:\n```python\nx = 1\n```")

@@ -8,8 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.attachments import MAX_BYTES
+from adapters.fetching import MAX_FILES, Read
 from adapters.slack.addresses import is_slacks
-from adapters.slack.attachments import MAX_FILES, Attachments, File, Read, files_of
+from adapters.slack.attachments import Attachments, File, files_of
 from conversation.skills import CodeFile
 from tests.adapters.slack.desk import Desk, desk
 from tests.servers.slack import SlackServer
@@ -81,7 +82,7 @@ async def test_a_page_for_signing_in_is_not_the_file(at_work: Desk) -> None:
 async def test_what_lies_elsewhere_is_left_there(at_work: Desk) -> None:
     """A link to somebody else's drive, and an address that is not Slack's: our token is not sent there."""
     external = at_work.slack.add_file("plan.doc", "x", is_external=True)
-    assert (await read(at_work, external)).remarks == "plan.doc was not read: it does not lie in Slack."
+    assert (await read(at_work, external)).remarks == "plan.doc was not read: it does not come from Slack."
     forged = File("F1", "a.py", 5, "https://files.slack.com.evil.example/a.py")
     found = await Attachments(at_work.api).read("T", [forged])
     assert found.remarks == "a.py was not read: Slack did not give it to me."

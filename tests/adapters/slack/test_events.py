@@ -17,8 +17,9 @@ from adapters.slack import commands, forms
 from adapters.slack.commands import HELP, NOT_KNOWN, NOT_READ, Opening, SettingsWanted
 from adapters.slack.events import Deleted, Edited, HomeOpened, News, Stopped, files_in, people_in, translate
 from adapters.slack.identity import Identity
-from adapters.slack.interactions import ASK_ABOUT_IT, Shortcut
+from adapters.slack.interactions import Shortcut
 from adapters.slack.manifest import SCOPES
+from adapters.understanding import ASK_ABOUT_IT
 from conversation.access import Person
 from conversation.model import Action, Belonging, InboundMessage, Skill, ThreadId
 from conversation.reception import Heard, Press
@@ -506,12 +507,53 @@ class TestCommands:
         assert ("command" in heard.message.reply_to) is not bool(privately)
         assert bool(heard.message.code) is (skill in {Skill.COMPLETE, Skill.FILL})
 
-    @pytest.mark.parametrize("text", ["private methods in Python?", "private int x, what is that?"])
-    def test_a_question_about_what_is_private_is_asked_of_all(self, text: str) -> None:
-        """It loses no word either."""
+    @pytest.mark.parametrize(
+        ("text", "asked"),
+        [
+            ("private keys in SSH: how do they work?", "private keys in SSH: how do they work?"),
+            ("private or public fields?", "private or public fields?"),
+            ("private methods in Python?", "private methods in Python?"),
+            ("Private IP ranges?", "Private IP ranges?"),
+            ("private: keys in SSH, how do they work?", "keys in SSH, how do they work?"),
+            ("private order a list", "order a list"),
+            ("privately keys in SSH?", "keys in SSH?"),
+            ("privateer ships?", None),
+            ("privacy of fields?", None),
+        ],
+    )
+    def test_the_first_word_private_is_always_private(self, text: str, asked: str | None) -> None:
+        """Whatever follows; it stays in the question where the question would be another without it."""
         heard = commands.translate(commanded("/corral", text), ME, NAMES, 0.0)
         assert isinstance(heard, Heard)
-        assert (heard.message.text, heard.message.private) == (text, False)
+        assert (heard.message.text, heard.message.private) == (asked or text, asked is not None)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "explain how a heap works",
+            "test driven development: what is it?",
+            "code review tips?",
+            "complete list of HTTP status codes?",
+            "fill me in on asyncio",
+            "fix the loop in Go",
+        ],
+    )
+    def test_a_sentence_that_only_begins_with_a_skills_name_is_a_question(self, text: str) -> None:
+        """As it is behind a mention."""
+        heard = commands.translate(commanded("/corral", text), ME, NAMES, 0.0)
+        assert isinstance(heard, Heard)
+        assert (heard.message.text, heard.message.skill) == (text, Skill.ASK)
+
+    @pytest.mark.parametrize("word", ["settings", "help", "stop"])
+    def test_words_that_are_no_questions_are_no_snippets(self, word: str) -> None:
+        """Behind /code they mean what they mean behind /corral."""
+        behind_code, behind_corral = (
+            commands.translate(commanded(command, word), ME, NAMES, 0.0) for command in ("/code", "/corral")
+        )
+        assert behind_code == behind_corral
+        asked = commands.translate(commanded("/code", "status"), ME, NAMES, 0.0)
+        assert isinstance(asked, Heard)
+        assert (asked.message.text, asked.message.skill, asked.message.private) == ("status", Skill.ASK, True)
 
     @pytest.mark.parametrize(
         ("command", "text", "skill", "words", "code", "private"),
@@ -519,7 +561,9 @@ class TestCommands:
             ("/code", "", Skill.CODE, "", "", False),
             ("/code", "python", Skill.CODE, "", "", False),
             ("/corral", "explain", Skill.EXPLAIN, "", "", False),
-            ("/corral", "explain how a heap works", Skill.EXPLAIN, "how a heap works", "", False),
+            ("/corral", "explain this", Skill.EXPLAIN, "this", "", False),
+            ("/corral", "fix: it crashes", Skill.FIX, "it crashes", "", False),
+            ("/corral", "complete the code above", Skill.COMPLETE, "the code above", "", False),
             ("/corral", "private fix", Skill.FIX, "", "", True),
             ("/corral", "private", Skill.ASK, "", "", True),
             ("/corral", "fill x = 1", Skill.FILL, "", "x = 1", False),
@@ -578,7 +622,7 @@ EXAMPLES: list[Json] = [
     asked_about(thread_ts=ROOT),
     asked_about() | {"callback_id": "corral_form", "response_url": "https://hooks.slack.com/1"},
     pressed("corral:share", "job1 C1 command-1"),
-    pressed("corral:form/fix", "fix"),
+    pressed("corral:try:fix", "fix"),
     wrapped(in_dm("q", subtype="file_share", files=[{"id": "F1", "name": "a", "size": 1, "url_private": "https://x"}])),
 ]
 JUNK = st.sampled_from([None, "", "x" * 100, "nan", "\ud800", 0, -1.5, True, [], ["x"], {}, {"id": 1}, {"ts": None}])

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from adapters.fetching import Read
 from adapters.languages import language_named
 from adapters.slack import forms, settings_form
-from adapters.slack.attachments import File, Read
-from adapters.slack.commands import EXAMPLES, example_form
+from adapters.slack.attachments import File
 from adapters.slack.forms import Form, Origin, Submitted, Wrong, form_about, form_of
 from adapters.slack.identity import Identity
 from adapters.slack.inputs import TEXT_LIMIT
@@ -62,14 +62,6 @@ def test_slack_accepts_the_form(origin: Origin, skill: Skill) -> None:
         "value": "python",
     }
     assert shown["private"]["element"]["initial_options"]
-
-
-@pytest.mark.parametrize("skill", EXAMPLES)
-def test_an_example_opens_filled_in(skill: Skill) -> None:
-    """It only has to be sent."""
-    form = example_form(skill, COMMAND)
-    assert form.skill is skill
-    assert form.code or form.words
 
 
 @pytest.mark.parametrize("wish", [Wish(Skill.FIX, "w" * 3001), Wish(Skill.FIX, files=(CodeFile(LONG),))])

@@ -19,11 +19,11 @@ from adapters.slack.asides import PROMISE
 from adapters.slack.commands import ANSWER_COMES, HELP
 from adapters.slack.home import PROMPTS
 from adapters.slack.identity import SlackAccess, SlackRefused
-from adapters.slack.interactions import ASK_ABOUT_IT
 from adapters.slack.limits import SPARE_BESIDE, limit_of
 from adapters.slack.listener import SlackListener
 from adapters.slack.people import People
 from adapters.slack.receiving import STORE_AT_ONCE
+from adapters.understanding import ASK_ABOUT_IT
 from conversation import notices
 from conversation.access import Rules
 from conversation.errors import CorralError, StoreUnavailable

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapters.discord.commands import MENUS
 from adapters.discord.desk import SHOWN_HERE
 from conversation import notices
 from conversation.model import Skill
+from conversation.skills import SKILLS
 from tests.servers.discord import ALICE, BOB, GENERAL, PEOPLE, PUBLIC, RANDOM, DiscordServer
-from tests.servers.discord.interaction import REPLY_NOW, SHOW_MODAL
+from tests.servers.discord.interaction import DEFER_REPLY, REPLY_NOW, SHOW_MODAL
 from tests.servers.discord.routes import RESPOND, SEND, THREAD_FROM_MESSAGE
 from tests.servers.toy_model import ToyModel
 from tests.story.discord.conftest import (
@@ -45,48 +48,137 @@ async def open_office(office: Office) -> AsyncIterator[Office]:
         yield office
 
 
-class TestCommands:
-    @pytest.mark.parametrize("skill", IN_WORDS)
-    async def test_on_a_file(self, open_office: Office, discord: DiscordServer, skill: Skill) -> None:
-        """The model is told what to do with it; a follow-up in the thread is a question like any other."""
+CODES = {Skill.COMPLETE: OPEN, Skill.FILL: HOLED, **dict.fromkeys(IN_WORDS, LOOP)}
+ASKED = {
+    Skill.EXPLAIN: "Explain what this code",
+    Skill.REVIEW: "Review this code",
+    Skill.FIX: "Correct this code",
+    Skill.TEST: "Write tests for this code",
+}
+
+
+def right(office: Office, skill: Skill, body: str, tag: str = "") -> None:
+    """The model was asked for this skill, and its answer is shown in the skill's shape."""
+    asked = str(office.model.requests[-1]["inputs"])
+    code = CODES.get(skill, "")
+    if skill is Skill.CODE:
+        assert "Write a code snippet in Python" in asked
+        assert asked.endswith("\n\nsort a list [/INST] ```python\n")
+        assert body == office.expected_now()
+    elif skill is Skill.COMPLETE:
+        assert asked == code
+        assert body.startswith(f"````{tag}\n{code[code.rfind(chr(10)) + 1 :]}{RAW}")
+    elif skill is Skill.FILL:
+        before, _, after = code.partition("<FILL_ME>")
+        assert asked == f"<PRE> {before} <SUF>{after} <MID>"
+        assert body.startswith(f"````{tag}\n{before}{RAW}{after}")
+        assert "\n````diff\n" in body
+    else:
+        assert ASKED[skill] in asked
+        assert code in asked
+        assert body == office.expected_now()
+
+
+class TestEverySkill:
+    """By each of the ways in which people call it up."""
+
+    @pytest.mark.parametrize("private", [False, True])
+    @pytest.mark.parametrize("skill", SKILLS)
+    async def test_by_command(self, open_office: Office, discord: DiscordServer, skill: Skill, private: bool) -> None:
+        """With a file; the answer is one person's alone, or stands in a thread of what everybody sees."""
+        options: dict[str, Any] = {"private": private}
+        if skill is Skill.CODE:
+            options |= {"what": "sort a list", "language": "Python"}
+        else:
+            options |= {"file": discord.add_file("a.py", CODES[skill])}
+        called = await discord.command(skill, options)
+        assert called.response_type == (DEFER_REPLY if private else REPLY_NOW)
+        await open_office.settled()
+        if private:
+            (answer,) = discord.ephemerals
+            assert discord.bot_messages() == []
+        else:
+            root = open_office.answer(GENERAL)
+            answer = open_office.answer(root.id)
+            assert root.shown.startswith(f"**Alice** asked:\n>>> {skill}")
+        right(open_office, skill, answer.body, "python")
+
+    @pytest.mark.parametrize("skill", SKILLS)
+    async def test_by_form(self, open_office: Office, discord: DiscordServer, skill: Skill) -> None:
+        """Which opens where something is missing; code in it stays as it is, byte for byte."""
+        called = await discord.command(skill, {"language": "Python"})
+        assert called.response_type == SHOW_MODAL
+        entered = {"words": "sort a list"} if skill is Skill.CODE else {"code": CODES[skill]}
+        await discord.submit(called, entered)
+        await open_office.settled()
+        right(open_office, skill, open_office.answer(open_office.answer(GENERAL).id).body, "python")
+
+    @pytest.mark.parametrize("skill", SKILLS)
+    async def test_by_name(self, open_office: Office, discord: DiscordServer, skill: Skill) -> None:
+        """The first word behind ours, and the code below."""
+        text = "code python sort a list" if skill is Skill.CODE else f"{skill}\n```py\n{CODES[skill]}\n```"
+        asked = await discord.mention(text)
+        await open_office.settled()
+        right(open_office, skill, open_office.answer(asked).body, "python")
+
+    @pytest.mark.parametrize("skill", SKILLS)
+    async def test_by_name_on_a_file(self, open_office: Office, discord: DiscordServer, skill: Skill) -> None:
+        """Attached to the message that names it."""
+        if skill is Skill.CODE:
+            pytest.skip("it is asked for in words")
+        asked = await discord.mention(str(skill), attachments=[("a.py", CODES[skill])])
+        await open_office.settled()
+        right(open_office, skill, open_office.answer(asked).body, "python")
+
+    @pytest.mark.parametrize(("menu", "skill"), [one for one in MENUS.items() if one[1] is not Skill.ASK])
+    async def test_by_menu(self, open_office: Office, discord: DiscordServer, menu: str, skill: Skill) -> None:
+        """Of a message that has the code."""
+        about = await discord.say(LOOP, user=BOB)
+        await discord.message_menu(menu, about)
+        await open_office.settled()
+        right(open_office, skill, open_office.answer(about).body)
+
+    async def test_menus_are_for_what_is_asked_in_words(self) -> None:
+        """Discord has room for five; completing and filling work on exactly what was pasted."""
+        assert set(MENUS.values()) == {Skill.ASK, *IN_WORDS}
+        assert {*IN_WORDS, Skill.CODE, Skill.COMPLETE, Skill.FILL} == set(SKILLS)
+
+    async def test_a_follow_up_knows_the_file(self, open_office: Office, discord: DiscordServer) -> None:
+        """It is a question like any other in the thread."""
         file = discord.add_file("loop.py", LOOP)
-        called = await discord.command(skill, {"words": "why?", "file": file})
-        assert called.response_type == REPLY_NOW
+        await discord.command("fix", {"words": "why?", "file": file})
         await open_office.settled()
         root = open_office.answer(GENERAL)
-        assert open_office.answer(root.id).body == open_office.expected_now()
         assert f"\n\nwhy?\n\nloop.py:\n```python\n{LOOP}\n``` [/INST]" in open_office.last_prompt()
         await discord.say("and backwards?", channel=root.id, user=BOB)
         await open_office.settled()
         assert "loop.py:" in open_office.last_prompt()
         assert open_office.thread(root.id)[-1].body == open_office.expected_now()
 
-    async def test_a_snippet_is_a_block(self, open_office: Office, discord: DiscordServer) -> None:
-        """In the language asked for, from the first word on."""
-        await discord.command("code", {"what": "sort a list", "language": "Python"})
-        await open_office.settled()
-        assert open_office.answer(open_office.answer(GENERAL).id).body == open_office.expected_now()
-        assert open_office.model.requests[-1]["inputs"].endswith("\n\nsort a list [/INST] ```python\n")
 
-    async def test_completing_goes_on_with_what_was_pasted(self, open_office: Office, discord: DiscordServer) -> None:
-        """From a form, byte for byte."""
-        called = await discord.command("complete", {"language": "Python"})
-        assert called.response_type == SHOW_MODAL
-        await discord.submit(called, {"code": OPEN})
+class TestRemarks:
+    @pytest.mark.parametrize("skill", [Skill.COMPLETE, Skill.FILL])
+    async def test_words_that_are_not_used_are_told(
+        self, open_office: Office, discord: DiscordServer, skill: Skill
+    ) -> None:
+        """Below the answer."""
+        file = discord.add_file("a.py", CODES[skill])
+        await discord.command(skill, {"code": "explain this to me", "file": file, "private": True})
         await open_office.settled()
-        assert open_office.model.requests[-1]["inputs"] == OPEN
-        answer = open_office.answer(open_office.answer(GENERAL).id)
-        assert answer.body == f"```python\ndef area(r{RAW}\n```"
-
-    async def test_filling_shows_the_whole_code(self, open_office: Office, discord: DiscordServer) -> None:
-        """And which lines are new, to whoever asked alone."""
-        file = discord.add_file("f.py", HOLED)
-        await discord.command("fill", {"file": file, "private": True})
-        await open_office.settled()
-        assert str(open_office.model.requests[-1]["inputs"]).startswith("<PRE> def f():\n\t <SUF>")
         (answer,) = discord.ephemerals
-        assert answer.body.startswith(f"```python\ndef f():\n\t{RAW}\n\treturn x\n```")
-        assert "Line 2 is what I filled in" in answer.body
+        assert f"I {skill} the code alone: what was said beside it is not used." in answer.notice
+
+    async def test_what_a_form_lacks_is_told_with_all_that_was_typed(
+        self, open_office: Office, discord: DiscordServer
+    ) -> None:
+        """Discord opens no second form: a long text comes as a file."""
+        for code in ("x = 1", "x = 1\n" * 600):
+            called = await discord.command("fill")
+            await discord.submit(called, {"code": code})
+        short, long = discord.ephemerals
+        assert "```\nx = 1\n```" in short.shown
+        (file_id,) = long.attachments
+        assert discord.home.files[file_id].data == b"x = 1\n" * 600
 
     async def test_what_was_not_read_stands_below_the_answer(self, open_office: Office, discord: DiscordServer) -> None:
         """In small print, and the model hears nothing of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conversation import notices
+from conversation.preferences import MOST_ADDITIONS
 from tests.servers.slack import ADMIN, ALICE, BOB, GENERAL, PRIVATE, SlackServer, dm_of
 from tests.story.slack.conftest import AT_ONCE, QUESTION, Office
 from tests.waiting import until
@@ -82,17 +83,41 @@ async def test_what_is_wrong_is_told_at_its_field(office: Office, slack: SlackSe
             user=BOB,
             person__language="Klingon",
             person__temperature="hot",
-            channel__additions="x" * 2001,
+            channel__temperature="3",
             channel__max_new_tokens="0",
         )
         assert form.is_open
         assert set(form.errors) == {
             "person.language",
             "person.temperature",
-            "channel.additions",
+            "channel.temperature",
             "channel.max_new_tokens",
         }
         assert form.errors["person.language"] == notices.no_such_language("Klingon")
+
+
+@pytest.mark.parametrize("wrong", ["person", "channel"])
+async def test_a_form_is_kept_whole_or_not_at_all(office: Office, slack: SlackServer, wrong: str) -> None:
+    """Who is told that something is wrong with it has set nothing."""
+    right = "channel" if wrong == "person" else "person"
+    async with office.replica():
+        await slack.command("/corral", "settings", user=BOB)
+        form = slack.modal(BOB)
+        await slack.submit(user=BOB, **{f"{right}__language": "Rust", f"{wrong}__language": "Klingon"})
+        assert set(form.errors) == {f"{wrong}.language"}
+        form.is_open = False
+        await slack.command("/corral", "settings", user=BOB)
+        entered = slack.modal(BOB).entered
+        assert (entered["person.language"], entered["channel.language"]) == ("", "")
+
+
+async def test_the_field_says_who_can_read_it(office: Office, slack: SlackServer) -> None:
+    """And takes no more than is kept."""
+    async with office.replica():
+        await slack.command("/corral", "settings")
+        field = slack.modal().inputs["person.additions"]
+    assert "In a thread that others read, they can have the model repeat it" in field["hint"]["text"]
+    assert field["element"]["max_length"] == MOST_ADDITIONS
 
 
 async def test_who_lost_the_right_meanwhile_sets_nothing(office: Office, slack: SlackServer) -> None:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from adapters.slack.commands import ANSWER_COMES_PRIVATELY
 from adapters.slack.forms import TITLE
 from adapters.slack.interactions import FORM_SHORTCUT
 from adapters.slack.replies import SlackReplies
+from conversation import notices
+from conversation.skills import SKILLS
 from tests.servers.slack import ALICE, BOB, ELSEWHERE, GENERAL, SlackServer, dm_of
 from tests.story.slack.conftest import AT_ONCE, QUESTION, Office, actions
 from tests.waiting import until
@@ -66,6 +69,7 @@ def right(office: Office, skill: str, body: str, code: str = CODE) -> None:
 
 
 CODES = {"complete": OPEN, "fill": HOLED, **dict.fromkeys(IN_WORDS, CODE)}
+assert {*CODES, "code"} == set(SKILLS), "every skill has its tests"
 
 
 @pytest.mark.parametrize("skill", [*CODES, "code"])
@@ -261,13 +265,13 @@ async def test_a_message_too_long_for_the_form_is_taken_whole(office: Office, sl
 async def test_the_form_has_what_was_typed(office: Office, slack: SlackServer) -> None:
     """Before anybody is looked up: Slack opens none after three seconds."""
     async with office.replica():
-        await slack.command("/corral", "private fix the loop in Go")
+        await slack.command("/corral", "private fix the code in Go")
         entered = slack.modal().entered
         assert not slack.calls_of("users.info")
     assert (entered["skill"], entered["language"], entered["words"], entered["private"]) == (
         "fix",
         "go",
-        "the loop in Go",
+        "the code in Go",
         True,
     )
 
@@ -329,17 +333,74 @@ async def test_what_is_sent_in_is_answered_where_we_are_not(office: Office, slac
     right(office, "explain", answer.body)
 
 
-async def test_an_example_of_help_opens_its_form(office: Office, slack: SlackServer) -> None:
-    """Filled in; it only has to be sent."""
+async def test_an_example_of_the_help_command_is_answered_below_it(office: Office, slack: SlackServer) -> None:
+    """At once, as below `@Corral help`, and to who called it alone; pressed twice it is one question."""
     async with office.replica():
         await slack.command("/corral", "help")
         (helped,) = slack.ephemerals
-        assert actions(helped) == [f"corral:form/{skill}" for skill in ("code", "explain", "fix", "test")]
-        await slack.press(helped.ts, "corral:form/fix")
-        assert slack.modal().entered["code"] == CODE
-        await slack.submit()
+        assert actions(helped) == [f"corral:try:{skill}" for skill in ("code", "explain", "fix", "test")]
+        await slack.press(helped.ts, "corral:try:fix")
+        await slack.press(helped.ts, "corral:try:fix")
+        await until("it is answered", lambda: len(office.model.requests) == 1)
         await office.settled()
-    right(office, "fix", office.answer(slack.bot_messages(GENERAL)[0].ts).body)
+        await until("it is told", lambda: len(slack.ephemerals) == 4)
+    told = [one.shown for one in slack.ephemerals[1:]]
+    assert ANSWER_COMES_PRIVATELY in told
+    assert notices.ALREADY_ASKED in told
+    (answer,) = [one for one in slack.ephemerals if "corral:again" in actions(one)]
+    right(office, "fix", answer.body)
+    assert answer.ephemeral_for == ALICE
+    assert slack.bot_messages(GENERAL) == []
+
+
+@pytest.mark.parametrize("skill", CODES)
+async def test_a_forms_code_is_exactly_what_was_entered(office: Office, slack: SlackServer, skill: str) -> None:
+    """A first line that is a command is no language, words above a fence stay, and so does white space."""
+    entered = "make\n./a.out <FILL_ME>\n\n" if skill == "fill" else "make\n./a.out\n"
+    async with office.replica():
+        await slack.command("/corral", skill)
+        await slack.submit(code=entered)
+        await office.settled()
+    before, _, after = entered.partition("<FILL_ME>")
+    if skill == "fill":
+        assert prompt(office) == f"<PRE> {before} <SUF>{after} <MID>"
+    else:
+        assert entered in prompt(office)
+
+
+async def test_words_around_a_fence_in_the_form_are_not_lost(office: Office, slack: SlackServer) -> None:
+    """Above it all is code; below a block that the field begins with they are words."""
+    async with office.replica():
+        await slack.command("/corral", "explain")
+        await slack.submit(code="It crashes in line 3:\n```py\nx\n```")
+        await office.settled()
+        assert "````\nIt crashes in line 3:\n```py\nx\n```\n````" in office.last_prompt()
+        await slack.command("/corral", "explain")
+        await slack.submit(code="```py\nx\n```\nIt crashes in line 3")
+        await office.settled()
+    assert "\n\nIt crashes in line 3\n\n```python\nx\n```" in office.last_prompt()
+
+
+@pytest.mark.parametrize("skill", ["complete", "fill"])
+async def test_whose_words_are_not_used_is_told_so(office: Office, slack: SlackServer, skill: str) -> None:
+    """Below the answer: of a form's, and of a message's."""
+    told = f"I {skill} the code alone: what was said beside it is not used."
+    async with office.replica():
+        await slack.command("/corral", skill)
+        await slack.submit(code=CODES[skill], words="explain this to me")
+        await office.settled()
+        ts = await slack.mention(f"{skill} make it fast\n```\n{CODES[skill]}\n```")
+        await office.settled()
+    assert told in office.answer(slack.bot_messages(GENERAL)[0].ts).notice
+    assert told in office.answer(ts).notice
+
+
+async def test_the_gap_is_explained_where_one_is_filled(office: Office, slack: SlackServer) -> None:
+    """And in no other skill's form."""
+    async with office.replica():
+        for skill in (*CODES, "code"):
+            await slack.command("/corral", skill)
+            assert ("<FILL_ME>" in slack.modal().inputs["code"]["hint"]["text"]) is (skill == "fill")
 
 
 async def test_a_form_that_was_sent_in_twice_is_one_question(office: Office, slack: SlackServer) -> None:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 Refused = TypeVar("Refused", bound=Exception)
 
 
-async def first_contact(
+async def until_connected(
     platform: str,
     contact: asyncio.Task[None],
     contacted: asyncio.Event,
@@ -31,7 +31,7 @@ async def first_contact(
         if isinstance(error, refused):
             on_refused(error)
 
-    waiting = asyncio.create_task(contacted.wait(), name=f"first contact with {platform}")
+    waiting = asyncio.create_task(contacted.wait(), name=f"connecting to {platform}")
     try:
         await asyncio.wait({contact, waiting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
