@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from adapters.languages import language_meant
 from adapters.wishes import parsed_wish
 from conversation.model import Skill
-from conversation.skills import SKILLS, CodeFile, Question, Wish, ask_for
+from conversation.skills import SKILLS, CodeFile, Request, Wish, ask_for
 
 _NAMED = re.compile(rf"\s*({'|'.join(SKILLS)})\b(:?)[ \t]*(\r?\n)?", re.IGNORECASE)
 # "fix this", "review the function above": what is meant stands above.
@@ -29,7 +29,7 @@ _ASKS = re.compile(
 _ORDERS = re.compile(r"\s*(?:a|an|the|me|some)\b", re.IGNORECASE)
 
 
-def question_of(text: str, files: Sequence[CodeFile] = (), *, above: bool = False) -> Question:
+def question_of(text: str, files: Sequence[CodeFile] = (), *, above: bool = False) -> Request:
     """What a message asks that is said to us: of the skill that its first word names, or in words with its files below.
     `above`: what it points to may stand before it. Raises PromptError: `user_notice` says what is missing."""
     named = _NAMED.match(text)

@@ -16,7 +16,7 @@ from adapters.wishes import parsed_wish
 from conversation.attached import fence_for, with_file
 from conversation.errors import PromptError
 from conversation.model import Command, InboundMessage, Language, Skill
-from conversation.skills import CodeFile, Question, Wish, ask_for
+from conversation.skills import CodeFile, Request, Wish, ask_for
 
 _OPENER = re.compile(r"\s*(?:`{3,}|~{3,})")
 
@@ -30,10 +30,10 @@ class Given:
     language: Language | None = None
     code: str = ""
 
-    def question(self, files: Sequence[CodeFile] = ()) -> Question:
+    def question(self, files: Sequence[CodeFile] = ()) -> Request:
         """What is asked. Raises PromptError, whose `user_notice` tells the person what is missing."""
         if self.skill is Skill.ASK:
-            return Question(_below(self.typed, files), Skill.ASK)
+            return Request(_below(self.typed, files), Skill.ASK)
         return ask_for(self._wish(files))
 
     def shown(self, files: Sequence[File] = ()) -> str:
@@ -90,7 +90,7 @@ def heard(message: InboundMessage, files: Sequence[CodeFile], *, by_name: bool) 
     return replace(message, text=_below(message.text, files)) if files else message
 
 
-def asking(message: InboundMessage, question: Question) -> InboundMessage:
+def asking(message: InboundMessage, question: Request) -> InboundMessage:
     """The message with this question."""
     return question.into(message)
 

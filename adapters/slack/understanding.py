@@ -10,7 +10,7 @@ from adapters.slack.attachments import Attachments, File, Read
 from conversation.errors import PromptError
 from conversation.model import Command, Skill
 from conversation.reception import Heard, Reception
-from conversation.skills import CodeFile, Question, Wish, ask_for
+from conversation.skills import CodeFile, Request, Wish, ask_for
 
 
 class Understanding:
@@ -59,5 +59,5 @@ def _told(heard: Heard, sentence: str, read: Read) -> Heard:
     return replace(heard, message=told)
 
 
-def _in_words(text: str, files: tuple[CodeFile, ...]) -> Question:
+def _in_words(text: str, files: tuple[CodeFile, ...]) -> Request:
     return ask_for(Wish(Skill.ASK, text, files=files))

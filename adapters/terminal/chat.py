@@ -17,7 +17,7 @@ from adapters.terminal.prompt import LineSource
 from adapters.wishes import parsed_wish
 from conversation.errors import CorralError
 from conversation.model import Command, Ending, Role, Skill
-from conversation.skills import SKILLS, Question, ask_for
+from conversation.skills import SKILLS, Request, ask_for
 
 HELP = """\
 Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
@@ -84,7 +84,7 @@ class Chat:
             case _:
                 await self._ask(line)
 
-    async def _asked(self, line: str) -> Question | None:
+    async def _asked(self, line: str) -> Request | None:
         """What a line asks that begins with a skill's name. Raises PromptError when something is missing."""
         found = _SKILL.match(line)
         if found is None:
@@ -93,7 +93,7 @@ class Chat:
         wish = parsed_wish(Skill(found[1]), line[found.end() :])
         return ask_for(wish, above=bool(await self._thread.turns()))
 
-    async def _ask(self, asked: str | Question, command: Command = Command.ASK) -> None:
+    async def _ask(self, asked: str | Request, command: Command = Command.ASK) -> None:
         job_id = await self._thread.send(asked, command)
         if job_id is not None:
             await self._show_answer(job_id)
