@@ -7,7 +7,7 @@ from collections.abc import Callable
 from conversation import notices
 from conversation.model import Action, Language, Offer, Skill
 from conversation.prompts.infill import HOLE
-from conversation.skills import SKILLS, CodeFile, Question, Wish, ask_for
+from conversation.skills import SKILLS, CodeFile, Request, Wish, ask_for
 
 _PYTHON = Language("Python", "python")
 _PRESSED = (Skill.CODE, Skill.EXPLAIN, Skill.FIX, Skill.TEST)
@@ -24,7 +24,7 @@ def examples() -> tuple[Offer, ...]:
     return tuple(Offer(Action.TRY, f"{skill}: {SKILLS[skill].example}", skill) for skill in _PRESSED)
 
 
-def example(target: str) -> Question | None:
+def example(target: str) -> Request | None:
     """What pressing one asks; None for one that there is no more."""
     if target not in _PRESSED:
         return None

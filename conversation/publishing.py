@@ -31,6 +31,7 @@ async def show(job: Job, threads: ThreadStore, delivery: Delivery) -> Settlement
     private = job.messages[0].private
     offered = offers.after(ending, job.id if is_elsewhere else exchange, has_text=True, private=private)
     delivery.repeat(answer.text)
+    delivery.file_name = next((turn.file_name for turn in found if turn.file_name), "")
     await delivery.close(ending, notices.of_ending(ending), offered)
     # What everybody saw meanwhile is what is made anew and gone on with.
     if delivery.barred is not None or private:

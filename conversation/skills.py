@@ -20,7 +20,7 @@ __all__ = [
     "SKILLS",
     "CodeFile",
     "Language",
-    "Question",
+    "Request",
     "SkillCard",
     "Wish",
     "as_said",
@@ -52,7 +52,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """A wish as a message carries it."""
 
     text: str
@@ -62,7 +62,7 @@ class Question:
     file_name: str = ""  # of the one file that came with it
 
     def into(self, message: InboundMessage) -> InboundMessage:
-        """The message with this question; whatever else it says stays."""
+        """The message that asks this; whatever else it says stays."""
         return replace(
             message,
             text=self.text,
@@ -173,7 +173,7 @@ def is_in_words(skill: Skill) -> bool:
     return skill not in {Skill.COMPLETE, Skill.FILL}
 
 
-def ask_for(wish: Wish, *, above: bool = False) -> Question:
+def ask_for(wish: Wish, *, above: bool = False) -> Request:
     """The question that a wish makes; with `above` the code may stand in messages before it. Raises PromptError, whose
     `user_notice` tells the person what is missing."""
     card = card_of(wish.skill)
@@ -186,15 +186,15 @@ def ask_for(wish: Wish, *, above: bool = False) -> Question:
     tag = language.tag if language else ""
     name = files[0].name if len(files) == 1 else ""
     if is_in_words(wish.skill) or not files:
-        return Question(_in_words(card, wish.words, language, files), wish.skill, tag, file_name=name)
+        return Request(_in_words(card, wish.words, language, files), wish.skill, tag, file_name=name)
     if len(files) > 1:
         raise PromptError("several files", user_notice=notices.one_piece_of_code(wish.skill))
     code = files[0].text
     if wish.skill is Skill.COMPLETE:
-        return Question(_in_words(card, wish.words, language, files), wish.skill, tag, code, name)
+        return Request(_in_words(card, wish.words, language, files), wish.skill, tag, code, name)
     hole = _hole(code)
     parts = (CodeFile(hole.prefix, "Before", language), CodeFile(hole.suffix, "After", language))
-    return Question(_in_words(card, "", language, parts), wish.skill, tag, code, name)
+    return Request(_in_words(card, "", language, parts), wish.skill, tag, code, name)
 
 
 def shape_of(skill: Skill, language: str, code: str) -> Shape:

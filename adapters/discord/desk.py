@@ -31,7 +31,7 @@ from conversation.errors import CorralError, DeliveryError, NotAllowed, PromptEr
 from conversation.model import Action, Skill
 from conversation.order import InOrder
 from conversation.reception import Heard, Press, Reception
-from conversation.skills import Question, Wish, ask_for
+from conversation.skills import Request, Wish, ask_for
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ class Desk:
         if error:
             await tell(interaction, f"{interactions.echo(by.name, shown, _SHORT_ECHO)}\n\n{error[:_MOST_TOLD]}")
 
-    async def _read_and_store(self, given: Given, files: Sequence[File], heard_of: Callable[[Question], Heard]) -> str:
+    async def _read_and_store(self, given: Given, files: Sequence[File], heard_of: Callable[[Request], Heard]) -> str:
         """Have the question stored with its files; gives what the person is told when that failed."""
         read = await self._attachments.read(files)
         wish = given.wish(read.files)

@@ -24,7 +24,7 @@ from adapters.understanding import ASK_ABOUT_IT
 from conversation.access import Person
 from conversation.model import Action, Belonging, InboundMessage, ThreadId
 from conversation.reception import Heard, Press
-from conversation.skills import Question
+from conversation.skills import Request
 from conversation.splitting import split
 
 TOKEN_SECONDS = 900
@@ -139,7 +139,7 @@ def _missing(interaction: discord.Interaction, needed: list[str]) -> list[str]:
     return [name.replace("_", " ").title() for name in needed if not getattr(allowed, name)]
 
 
-def public_question(by: Called, root: str, question: Question, thread_title: str) -> Heard:
+def public_question(by: Called, root: str, question: Request, thread_title: str) -> Heard:
     """A question that everybody sees in the message `root`, which was posted for it; answered in a thread of that."""
     message = InboundMessage(
         address=by.place.address(root),
@@ -154,7 +154,7 @@ def public_question(by: Called, root: str, question: Question, thread_title: str
     return Heard(_signed(by, question.into(message)), mentioned=True, direct=by.place.kind is Kind.DIRECT)
 
 
-def private_question(by: Called, question: Question, thread_title: str) -> Heard:
+def private_question(by: Called, question: Request, thread_title: str) -> Heard:
     """A question that only who asks it sees, and its answer."""
     message = _said_privately(by, by.private_address, "")
     message = replace(message, reply_to={**message.reply_to, "title": thread_title}, private=True)

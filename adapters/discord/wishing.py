@@ -11,7 +11,7 @@ from adapters.discord.reading import title
 from adapters.wishes import entered_wish, parsed_wish
 from conversation.attached import fence_for
 from conversation.model import Language, Skill
-from conversation.skills import CodeFile, Question, Wish, ask_for
+from conversation.skills import CodeFile, Request, Wish, ask_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Given:
         wish = parsed_wish(self.skill, self.typed, files)
         return replace(wish, language=self.language or wish.language)
 
-    def question(self, files: Sequence[CodeFile] = ()) -> Question:
+    def question(self, files: Sequence[CodeFile] = ()) -> Request:
         """As a message carries it. Raises PromptError, whose `user_notice` tells the person what is missing."""
         return ask_for(self.wish(files))
 

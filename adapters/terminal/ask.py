@@ -15,7 +15,7 @@ from adapters.terminal.listener import TerminalThread, View
 from conversation.errors import CorralError
 from conversation.model import Ending
 from conversation.notices import THINKING
-from conversation.skills import Question
+from conversation.skills import Request
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -33,7 +33,7 @@ class Asked:
 
 async def ask(
     thread: TerminalThread,
-    question: str | Question,
+    question: str | Request,
     out: TextIO,
     err: TextIO,
     interrupts: Interrupts,

@@ -18,7 +18,7 @@ from adapters.terminal.prompt import LineSource
 from adapters.wishes import parsed_wish
 from conversation.errors import CorralError, PromptError
 from conversation.model import Command, Ending, Role, Skill
-from conversation.skills import SKILLS, Question, ask_for
+from conversation.skills import SKILLS, Request, ask_for
 
 HELP = """\
 Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
@@ -93,7 +93,7 @@ class Chat:
         else:
             self._say(f"There is no command /{found[1]}. /help lists what there is.")
 
-    async def _asked(self, skill: Skill, given: str) -> Question:
+    async def _asked(self, skill: Skill, given: str) -> Request:
         """What a skill is asked. Raises PromptError when something is missing, MessageTooLong before it is looked
         through."""
         self._thread.check_length(len(given))
@@ -104,7 +104,7 @@ class Chat:
             )
         return ask_for(wish, above=above)
 
-    async def _ask(self, asked: str | Question, command: Command = Command.ASK) -> None:
+    async def _ask(self, asked: str | Request, command: Command = Command.ASK) -> None:
         job_id = await self._thread.send(asked, command)
         if job_id is not None:
             await self._show_answer(job_id)

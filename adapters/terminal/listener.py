@@ -16,7 +16,7 @@ from conversation.errors import StoreUnavailable
 from conversation.intake import Intake, Stopped
 from conversation.model import Command, Ending, InboundMessage, Job, Role, Skill, ThreadId, Turn
 from conversation.ports import Accepted
-from conversation.skills import Question
+from conversation.skills import Request
 
 # How often it is asked whether an answer that says nothing is still in the making.
 SETTLED_CHECK_SECONDS = 2.0
@@ -77,10 +77,10 @@ class TerminalThread:
         self._address, self._intake, self._desk = address, intake, desk
         self._screen, self._transcript = screen, transcript
 
-    async def send(self, asked: str | Question, command: Command = Command.ASK) -> str | None:
+    async def send(self, asked: str | Request, command: Command = Command.ASK) -> str | None:
         """Accept a message durably; gives its job's id, or None when it was the word stop. Raises Refused and
         StoreUnavailable."""
-        question = asked if isinstance(asked, Question) else Question(asked, Skill.ASK)
+        question = asked if isinstance(asked, Request) else Request(asked, Skill.ASK)
         message = inbound(self._address, uuid.uuid4().hex, "", time.time(), command)
         accepted = await self._stored(question.into(message))
         return None if isinstance(accepted, Stopped) else accepted.job_id

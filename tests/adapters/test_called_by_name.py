@@ -7,13 +7,13 @@ import pytest
 from adapters.called_by_name import points_above, wish_of
 from conversation.errors import PromptError
 from conversation.model import Skill
-from conversation.skills import CodeFile, Question, Wish, ask_for
+from conversation.skills import CodeFile, Request, Wish, ask_for
 
 FENCED = "```python\nx = [1, 2]\n```"
 FILE = CodeFile("x = 1\n", "a.py")
 
 
-def question_of(text: str, files: tuple[CodeFile, ...] = (), *, above: bool = False) -> Question:
+def question_of(text: str, files: tuple[CodeFile, ...] = (), *, above: bool = False) -> Request:
     return ask_for(wish_of(text, files, above=above), above=above)
 
 
