@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterable
@@ -21,6 +22,10 @@ class Discretion:
     """Hides some texts in others."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
+        # As a JSON line writes them, too.
+        secrets = [
+            form for one in secrets for form in (one, json.dumps(one)[1:-1], json.dumps(one, ensure_ascii=False)[1:-1])
+        ]
         # The longest first, or the rest of one that begins with another would stay.
         found = sorted({one for one in secrets if len(one) >= SHORTEST}, key=lambda one: (-len(one), one))
         self._pattern = re.compile("|".join(map(re.escape, found))) if found else None
@@ -49,6 +54,10 @@ class DiscreetFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter.format."""
         return self._discretion.hide(self._inner.format(record))
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    return secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
 
 
 def _passwords(address: str) -> tuple[str, ...]:

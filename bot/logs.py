@@ -50,6 +50,8 @@ def configure_logs(level: str, file: Path | None = None, discretion: Discretion 
     formatter = _Formatter(foreign_pre_chain=_SHARED, processors=[*steps, renderer])
     handler.setFormatter(DiscreetFormatter(formatter, discretion) if discretion is not None else formatter)
     handler.addFilter(is_fit)
+    # At INFO it tells the session's id, with which events can be asked for again.
+    logging.getLogger("discord.gateway").setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a log that cannot be written, on a full disk, must not fill the terminal
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -275,13 +275,30 @@ def secret_names() -> tuple[str, ...]:
     return tuple(name.upper() for name, info in Settings.model_fields.items() if "SecretStr" in str(info.annotation))
 
 
+# Docker Compose reads the same `.env`; what it takes from there stands in the head of docker-compose.yml.
+_COMPOSE_VARIABLES = frozenset(
+    {
+        "compose_file",
+        "compose_profiles",
+        "compose_project_name",
+        "grafana_port",
+        "http_bind",
+        "python_image",
+        "redis_acl_file",
+        "tgi_quantize",
+        "workers",
+    }
+)
+
+
 class _DotEnvWithoutFiles(DotEnvSettingsSource):
-    """`.env`, with its NAME_FILE lines kept apart: they are no settings of their own."""
+    """`.env`, with its NAME_FILE lines kept apart: they are no settings of their own; and without Compose's."""
 
     def __init__(self, settings_cls: type[BaseSettings]) -> None:
         super().__init__(settings_cls)
         names = {f"{name.lower()}_file" for name in secret_names()}
-        env = {name: value for name, value in self.env_vars.items() if name.lower() not in names}
+        others = names | _COMPOSE_VARIABLES
+        env = {name: value for name, value in self.env_vars.items() if name.lower() not in others}
         self.files = {name.lower(): value for name, value in self.env_vars.items() if name.lower() in names}
         self.env_vars = env
 

@@ -23,6 +23,7 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR", "USER"}}
     # Nobody answers prompt-toolkit's question for the cursor's place here.
     fixed = {"DATA_DIR": str(data_dir), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "HF_HUB_OFFLINE": "1"}
+    fixed["METRICS_PORT"] = "0"  # several run at once
     return {**kept, **fixed, "PYTHONPATH": str(ROOT), **settings}
 
 

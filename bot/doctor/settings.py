@@ -11,9 +11,16 @@ from bot.doctor.findings import Finding, failed, ok, skipped, warning
 from bot.platforms import NO_PLATFORM, refusal
 from bot.roles import Role
 from bot.settings import Mistake, Settings
+from conversation.access import DISCORD
 from conversation.access_rules import rules_of
 from conversation.access_words import describe
 
+_DIRECT = warning(
+    "settings.access.direct",
+    "whom ACCESS_DENY names by server, role or channel may still ask in Discord's direct messages",
+    "there nobody is in a server or channel, and nobody has roles",
+    "DISCORD_DIRECT_MESSAGES=false, or name them by user:",
+)
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))  # Docker's, Podman's
 
 
@@ -29,8 +36,21 @@ async def check_settings(settings: Settings, mistakes: Sequence[Mistake]) -> Asy
         yield finding
     if {"access_allow", "access_deny"}.isdisjoint(mistake.field for mistake in mistakes):
         yield ok("settings.access", " ".join(describe(rules_of(settings.access_allow, settings.access_deny))))
+        if settings.discord_token is not None and settings.discord_direct_messages:
+            rules = rules_of("", settings.access_deny).deny
+            if any(rule.platform == DISCORD and (rule.homes or rule.roles or rule.channels) for rule in rules):
+                yield _DIRECT
     else:
         yield skipped("settings.access", "ACCESS_ALLOW and ACCESS_DENY must be right before they can be told in words")
+    if {"quota_person", "quota_channel", "quota_tenant"}.isdisjoint(mistake.field for mistake in mistakes):
+        yield ok("settings.quotas", _quotas(settings))
+
+
+def _quotas(settings: Settings) -> str:
+    told = {"a person": settings.quota_person, "a channel": settings.quota_channel}
+    told["a workspace or server"] = settings.quota_tenant
+    bounds = [f"{quota.strip()} for {whom}" for whom, quota in told.items() if quota.strip()]
+    return "; ".join(bounds) or "nobody's questions are bounded"
 
 
 def _of_mistake(mistake: Mistake) -> Finding:

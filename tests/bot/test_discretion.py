@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def test_of_two_that_begin_alike_nothing_is_left() -> None:
     """The longer one first."""
     assert Discretion(["canary-1", "canary-1-more"]).hide("a canary-1-more b") == f"a {HIDDEN} b"
     assert Discretion([]).hide("as it is") == "as it is"
+
+
+@pytest.mark.parametrize("secret", ['abc"def\\ghi-secret', "päss-wörter-1234"])
+def test_a_line_of_json_hides_what_it_would_write_otherwise(secret: str) -> None:
+    """JSON writes quotes, backslashes and other letters in its own way."""
+    hidden = Discretion([secret]).hide(
+        json.dumps({"event": secret}) + json.dumps({"event": secret}, ensure_ascii=False)
+    )
+    assert hidden.count(HIDDEN) == 2
 
 
 def test_a_traceback_hides_them_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,17 @@ def test_the_example_file_is_true() -> None:
 def test_the_table_of_the_readme_is_true() -> None:
     """It holds every setting there is, as the class describes it."""
     assert f"\n{settings_table()}\n" in (ROOT / "README.md").read_text()
+
+
+def test_what_compose_takes_from_the_same_file_is_no_mistake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its variables are those of the compose file's head; a misspelled setting still is one."""
+    head = (ROOT / "docker-compose.yml").read_text().partition("\nname:")[0]
+    named = re.findall(r"^#   ([A-Z_]+)  ", head, re.MULTILINE)
+    assert "COMPOSE_PROFILES" in named
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("".join(f"{name}=1\n" for name in [*named, "COMPOSE_FILE"]))
+    load_settings()
+    with (tmp_path / ".env").open("a") as file:
+        file.write("WORKER=2\n")
+    with pytest.raises(SettingsError, match="WORKER: there is no such setting"):
+        load_settings()

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from conversation.quotas import quotas
 from storage.client import open_redis
+from storage.gauges import read_gauges
 from storage.inbox import RedisInbox
 from storage.keys import Keys
 from storage.quotas import RedisQuotas
@@ -99,6 +100,7 @@ async def test_a_take_over_and_all_of_a_conversation_are_allowed(town: Town, adm
         edited = await town.inbox.accept(asked)
         await town.inbox.replace(replace(asked, text="edited", edited_at=asked.sent_at + 1))
         await town.settled(edited.conversation_id)
+        assert (await read_gauges(town.redis, town.keys)).dead == 0  # what /metrics tells
         for sign in ("quiet", "status", "help", "forget"):
             accepted = await town.hear(sign)
             await town.settled(accepted.conversation_id)

@@ -121,6 +121,10 @@ async def test_who_may_ask_is_told_in_words(given: pytest.MonkeyPatch) -> None:
     assert "Slack: every member may ask; guests and people" in named(await looked(given), "settings.access").seen
     given.setenv("ACCESS_DENY", "discord channel:55")
     assert "everybody in channel 55 never" in named(await looked(given), "settings.access").seen
+    given.setenv("DISCORD_TOKEN", "MTA.x.y")
+    assert named(await looked(given), "settings.access.direct").fix.startswith("DISCORD_DIRECT_MESSAGES=false")
+    given.setenv("DISCORD_DIRECT_MESSAGES", "false")
+    assert "settings.access.direct" not in {finding.name for finding in await looked(given)}
     given.delenv("ACCESS_DENY")
     wrong = [Mistake("access_allow", "ACCESS_ALLOW: there is no such rule")]
     found = [finding async for finding in check_settings(load_what_is_right()[0], wrong)]
