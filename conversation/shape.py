@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import unified_diff
 
 from conversation.attached import fence_for
 from conversation.prompts.infill import Hole
@@ -18,6 +17,7 @@ _FENCE_BEGINS = re.compile(rf"`{{1,3}}{_WORD}[ \t]*\r?")
 # Longer than what models write, so that a fence in the code that they write does not end the block around it. How long
 # is decided before they say anything: what is shown only grows.
 _LEAST_AROUND = 4
+_CONTEXT_LINES = 3
 _FIRST_LINE_BEGINS = re.compile(rf"\s*`{{0,3}}{_WORD}[ \t]*\r?")
 
 
@@ -143,9 +143,32 @@ class FilledCode(Shape):
         return f"{hole.suffix}{end}{self.fence}\n\n{lines} what I filled in:\n\n{change}"
 
     def _diff(self, said: str) -> str:
-        before = _lines(self.hole.prefix + self.hole.suffix)
-        after = _lines(self.hole.prefix + said + self.hole.suffix)
-        return "\n".join(list(unified_diff(before, after, lineterm=""))[2:])  # without the names of two files
+        """The change as a unified diff's one hunk. Made of where the hole stands and not by comparing: a general diff
+        of long code with few different lines takes seconds, or calls all of it changed."""
+        above = self.hole.prefix.split("\n")[-1 - _CONTEXT_LINES :]
+        below = "\n".join(self.hole.suffix.split("\n", _CONTEXT_LINES + 2)[: _CONTEXT_LINES + 2])
+        before, after = _lines("\n".join(above) + below), _lines("\n".join(above) + said + below)
+        most = min(len(before), len(after))
+        start = min(len(above) - 1, most)
+        behind = 0
+        while behind < most - start and before[-1 - behind] == after[-1 - behind]:
+            behind += 1
+        while start < most - behind and before[start] == after[start]:
+            start += 1
+        gone, come = before[start : len(before) - behind], after[start : len(after) - behind]
+        if not gone and not come:
+            return ""
+        context = before[max(0, start - _CONTEXT_LINES) : start], after[start + len(come) :][:_CONTEXT_LINES]
+        around = len(context[0]) + len(context[1])
+        first = self.hole.prefix.count("\n") + 2 - len(above) + max(0, start - _CONTEXT_LINES)
+        head = f"@@ -{_span(first, around + len(gone))} +{_span(first, around + len(come))} @@"
+        marked = zip(" -+ ", (context[0], gone, come, context[1]), strict=True)
+        return "\n".join((head, *(mark + line for mark, lines in marked for line in lines)))
+
+
+def _span(first: int, length: int) -> str:
+    """Lines in a hunk's head: from `first` on, `length` of them where that is not 1 (POSIX, diff -u)."""
+    return f"{first}" if length == 1 else f"{first},{length}"
 
 
 def _surely_within(said: str) -> str:
