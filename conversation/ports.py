@@ -473,6 +473,9 @@ class Attachment:
 class TakesFiles(Protocol):
     """A sink that can show a file."""
 
+    def takes_files(self, job: Job) -> bool:
+        """Whether this job's answer can have one."""
+
     async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
         """Send the file below the answer; `find` sees it as it sees a message. Raises as `post`."""
 

@@ -189,6 +189,36 @@ class TestRemarks:
         assert "cat.png" not in open_office.last_prompt()
 
 
+class TestLongFiles:
+    CODE = "x = 1  # a line\n" * 500 + "def f():\n\t<FILL_ME>\n" + "y = 2  # a line\n" * 500
+
+    @pytest.mark.parametrize("private", [False, True])
+    async def test_a_filled_file_is_a_file_and_its_new_lines(
+        self, open_office: Office, discord: DiscordServer, private: bool
+    ) -> None:
+        """Not dozens of messages that repeat it."""
+        await discord.command("fill", {"file": discord.add_file("long.py", self.CODE), "private": private})
+        await open_office.settled()
+        shown = discord.ephemerals if private else open_office.thread(open_office.thread(GENERAL)[-1].id)
+        answer, file = shown
+        shape = f"python\nx = 1  # a line\nx = 1  # a line\ndef f():\n\t{RAW}\n" + 3 * "y = 2  # a line\n"
+        assert answer.body.lstrip("`").startswith(f"{shape}```")
+        assert "what I filled in. The rest of the code is as it was." in answer.body
+        (file_id,) = file.attachments
+        assert discord.home.files[file_id].data.decode() == self.CODE.replace("<FILL_ME>", RAW)
+
+    async def test_a_file_that_was_filled_privately_is_shown_with_its_answer(
+        self, open_office: Office, discord: DiscordServer
+    ) -> None:
+        """Whoever sees the new lines has the file."""
+        await discord.command("fill", {"file": discord.add_file("long.py", self.CODE), "private": True})
+        await open_office.settled()
+        await open_office.press(discord.ephemerals[0], SHARE)
+        await open_office.settled()
+        (file_id,) = [name for message in discord.bot_messages() for name in message.attachments]
+        assert discord.home.files[file_id].data.decode() == self.CODE.replace("<FILL_ME>", RAW)
+
+
 class TestMenusAndNames:
     async def test_the_menu_of_a_message(self, open_office: Office, discord: DiscordServer) -> None:
         """The code is the message's; whoever deletes that takes it out of our memory, too."""
