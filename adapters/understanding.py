@@ -23,7 +23,7 @@ def understood(message: InboundMessage, read: Read, *, by_name: bool, above: boo
     is_new = not message.edited_at
     wish = wish_of(message.text, read.files, above=above) if by_name else _in_words(message.text, read.files)
     try:
-        question = ask_for(wish, above=above)
+        question = ask_for(wish, above=above, edited=not is_new)
     except PromptError as error:
         if is_new:
             return _told(message, error.user_notice, read.remarks)

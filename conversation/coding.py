@@ -12,7 +12,7 @@ from conversation.model import Message, Role, Skill, Turn
 from conversation.ports import Prompt
 from conversation.prompts.format import PromptFormat
 from conversation.prompts.infill import Hole, split_hole
-from conversation.skills import shape_of
+from conversation.skills import hole_of, shape_of
 
 MAX_TRIES = 8
 # What comes before a hole says more of what belongs into it than what comes after.
@@ -36,6 +36,8 @@ async def ask_code(turn: Turn, format: PromptFormat, budget_tokens: int, *, in_w
     """The turn's code as its skill asks for it, cut to at most `budget_tokens` at its far end: at a line's end, or
     within a line that is longer than what fits. A model that was not trained for it is asked `in_words`, about all of
     the code. Raises PromptTooLong when it does not fit even so, and ModelError."""
+    if turn.skill is Skill.FILL:
+        hole_of(turn.code)  # an edit may have taken it away
     if in_words:
         opening = shape_of(Skill.CODE, turn.language, "").opening
         lead = opening if turn.language else f"{opening}\n"

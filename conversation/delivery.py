@@ -48,6 +48,8 @@ LONGEST_GROWING_RETRY_SECONDS = 8.0
 AWAY_SECONDS = 6 * 3600.0
 # Longer code is shown in several messages; as a file it is one again.
 MAX_FILES = 4
+# An answer that repeats long code to show a few lines of it is cut to these, and the whole is a file.
+FEW_MESSAGES = 2
 EXTRA_TRIES = 3
 _FILE = "file"
 # A file of the text that was there before: it goes when the new text is there.
@@ -95,6 +97,7 @@ class Delivery:
         self._writing: int | None = None  # the message that is being brought up to date
         self._plain: set[int] = set()  # messages that were refused too often
         self._before: tuple[Segment, str] | None = None  # what the answer goes on with, and its text
+        self._repeated_files: tuple[tuple[str, str], ...] = ()
         self.file_name = ""  # of the file whose code the answer is about
         self.barred: Unwritable | None = None  # why nothing can be shown here any more
         self.milestones = checkpoint.milestones  # stored with the next checkpoint
@@ -127,8 +130,16 @@ class Delivery:
             for index, message_id in enumerate(files)
         ]
 
-    def repeat(self, text: str) -> None:
-        """Show an answer that there is already: `text` as people see it, whole."""
+    def shape(self, shape: Shape) -> Shape:
+        """How an answer of this shape is shown in its place."""
+        sink = self._sink
+        takes_files = isinstance(sink, TakesFiles) and sink.takes_files(self._job)
+        return shape.within(FEW_MESSAGES * sink.message_limit) if takes_files else shape
+
+    def repeat(self, text: str, code: str, shape: Shape) -> None:
+        """Show an answer that there is already: `text` as people see it, and `code` what the model said for it."""
+        if (shape := self.shape(shape)).shown(code, ended=True) == text:
+            self._repeated_files = shape.files(code)
         self._draft.text, self._draft.shape, self._draft.ended = text, Shape(), True
 
     def grow(self) -> None:
@@ -366,8 +377,9 @@ class Delivery:
         if not isinstance(self._sink, TakesFiles):
             return
         # Of the whole text: what goes on within a block begins with no fence.
-        blocks = long_blocks(self._draft.visible, self._sink.message_limit, self._origin)[:MAX_FILES]
-        for index, (language, code) in enumerate(blocks):
+        blocks = long_blocks(self._draft.visible, self._sink.message_limit, self._origin)
+        wholes = self._repeated_files or self._draft.shape.files(self._draft.text)
+        for index, (language, code) in enumerate([*wholes, *blocks][:MAX_FILES]):
             if index == len(self._files):
                 key = f"{self._job.id}:{_FILE}{index}"
                 self._files.append(Segment(key=key, start=0, state=SegmentState.PLANNED, mode=_FILE))

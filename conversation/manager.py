@@ -245,7 +245,7 @@ class Manager:
         history = self._histories.get(job.lane) if reads else None
         above = await read_above(job, thread, self._threads, history, delivery.save)
         question = place(job, above.thread)
-        draft.shape = question.shape
+        draft.shape = delivery.shape(question.shape)
         delivery.file_name = question.file_name
         if question.continued is not None:
             self._go_on(question, question.continued, draft, delivery, job)

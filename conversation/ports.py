@@ -187,6 +187,10 @@ class PreferenceStore(Protocol):
     async def put(self, owner: Owner, preferences: Preferences) -> None:
         """Keep these in the place of all that was set before."""
 
+    async def change(self, owner: Owner, change: Callable[[Preferences], Preferences]) -> Preferences:
+        """Keep what `change` makes of what is set, and give it. Nothing that others set meanwhile is lost: `change` is
+        called once more then. What it raises is raised, and nothing is kept."""
+
     async def clear(self, owner: Owner) -> None:
         """Nothing is set any more."""
 
@@ -468,6 +472,9 @@ class Attachment:
 @runtime_checkable
 class TakesFiles(Protocol):
     """A sink that can show a file."""
+
+    def takes_files(self, job: Job) -> bool:
+        """Whether this job's answer can have one."""
 
     async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
         """Send the file below the answer; `find` sees it as it sees a message. Raises as `post`."""

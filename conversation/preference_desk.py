@@ -27,10 +27,13 @@ class PreferenceDesk:
     async def change(
         self, person: Person, entered: Entered, *, of_channel: bool = False, is_admin: bool = False
     ) -> str:
-        """Keep what was entered, and say so in a sentence. `is_admin`: the platform lets this person manage the
+        """Keep what was entered, beside what others enter in other fields meanwhile, and say in a sentence what is set
+        now. `is_admin`: the platform lets this person manage the
         channel; in direct messages everybody is. Raises NotSettable for what cannot be kept, and Refused."""
-        preferences = await self.check(person, entered, of_channel=of_channel, is_admin=is_admin)
-        await self._store.put(_owner(person, of_channel=of_channel), preferences)
+        self._check_change(person, of_channel=of_channel, is_admin=is_admin)
+        preferences = await self._store.change(
+            _owner(person, of_channel=of_channel), lambda before: self._changed(before, entered)
+        )
         return _confirmed(preferences, of_channel=of_channel)
 
     async def check(
@@ -39,13 +42,16 @@ class PreferenceDesk:
         """What `change` would keep, and keep nothing: for a form that is stored whole or not at all. Raises as that."""
         self._check_change(person, of_channel=of_channel, is_admin=is_admin)
         (before,) = await self._store.get(_owner(person, of_channel=of_channel))
-        return changed(before, entered, self._language_named, self.most_tokens)
+        return self._changed(before, entered)
 
     async def clear(self, person: Person, *, of_channel: bool = False, is_admin: bool = False) -> str:
         """Unset all of it, and say so. Raises Refused."""
         self._check_change(person, of_channel=of_channel, is_admin=is_admin)
         await self._store.clear(_owner(person, of_channel=of_channel))
         return _confirmed(Preferences(), of_channel=of_channel)
+
+    def _changed(self, before: Preferences, entered: Entered) -> Preferences:
+        return changed(before, entered, self._language_named, self.most_tokens)
 
     def _check(self, person: Person) -> None:
         if refusal := self._access.refusal(person):

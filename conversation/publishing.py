@@ -12,6 +12,8 @@ from conversation import notices, offers
 from conversation.delivery import Delivery
 from conversation.model import Ending, Job, Role, Settlement, Turn
 from conversation.ports import ThreadStore
+from conversation.shape import Shape
+from conversation.skills import one_skill, shape_of
 
 
 def of_elsewhere(exchange: str, conversation_id: str) -> str:
@@ -30,8 +32,9 @@ async def show(job: Job, threads: ThreadStore, delivery: Delivery) -> Settlement
     ending = answer.ending or Ending.COMPLETE
     private = job.messages[0].private
     offered = offers.after(ending, job.id if is_elsewhere else exchange, has_text=True, private=private)
-    delivery.repeat(answer.text)
+    asked = one_skill([turn for turn in found if turn.role is Role.USER])
     delivery.file_name = next((turn.file_name for turn in found if turn.file_name), "")
+    delivery.repeat(answer.text, answer.code, shape_of(asked.skill, asked.language, asked.code) if asked else Shape())
     await delivery.close(ending, notices.of_ending(ending), offered)
     # What everybody saw meanwhile is what is made anew and gone on with.
     if delivery.barred is not None or private:

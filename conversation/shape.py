@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import unified_diff
 
 from conversation.attached import fence_for
 from conversation.prompts.infill import Hole
@@ -18,6 +17,7 @@ _FENCE_BEGINS = re.compile(rf"`{{1,3}}{_WORD}[ \t]*\r?")
 # Longer than what models write, so that a fence in the code that they write does not end the block around it. How long
 # is decided before they say anything: what is shown only grows.
 _LEAST_AROUND = 4
+_CONTEXT_LINES = 3
 _FIRST_LINE_BEGINS = re.compile(rf"\s*`{{0,3}}{_WORD}[ \t]*\r?")
 
 
@@ -41,6 +41,14 @@ class Shape:
     def grows_inside(self) -> bool:
         """Whether an answer that goes on grows above what stands below it, so that its messages are written anew."""
         return False
+
+    def within(self, most: int) -> Shape:
+        """The same for a place where more than about `most` characters are too many, and files can be sent."""
+        return self
+
+    def files(self, said: str) -> tuple[tuple[str, str], ...]:
+        """What belongs to the answer and is not all shown, as (language, code)."""
+        return ()
 
     def end(self, said: str) -> int | None:
         """Where the answer is over though the model goes on (characters of `said`); None while it is not."""
@@ -113,15 +121,32 @@ class CodeBlock(Shape):
 
 @dataclass(frozen=True, slots=True)
 class FilledCode(Shape):
-    """The whole code with its hole filled, then which lines that are, and the change as a diff."""
+    """The code with its hole filled, then which lines that are, and the change as a diff. Of code that is too long for
+    its place only the lines `around` the hole are shown: they are the change already, and the whole is a file."""
 
     hole: Hole = field(default_factory=lambda: Hole("", ""))
     fence: str = "`" * _LEAST_AROUND
+    language: str = ""
+    around: Hole | None = None
 
     @classmethod
-    def of(cls, hole: Hole, language: str) -> FilledCode:
+    def of(cls, hole: Hole, language: str, around: Hole | None = None) -> FilledCode:
         fence = fence_for(f"{hole.prefix}\n{hole.suffix}", _LEAST_AROUND)
-        return cls(f"{fence}{language}\n{hole.prefix}", is_prose=False, hole=hole, fence=fence)
+        opening = f"{fence}{language}\n{(around or hole).prefix}"
+        return cls(opening, is_prose=False, hole=hole, fence=fence, language=language, around=around)
+
+    def within(self, most: int) -> Shape:
+        hole = self.hole
+        if len(hole.prefix) + len(hole.suffix) <= most:
+            return self
+        share = most // 4  # of each side: code may be one long line, and what is filled in needs room
+        above = "\n".join(hole.prefix.split("\n")[-1 - _CONTEXT_LINES :])[-share:]
+        below = "\n".join(hole.suffix.split("\n", _CONTEXT_LINES + 1)[: 1 + _CONTEXT_LINES])[:share]
+        return FilledCode.of(hole, self.language, Hole(above, below))
+
+    def files(self, said: str) -> tuple[tuple[str, str], ...]:
+        whole = f"{self.hole.prefix}{said}{self.hole.suffix}"
+        return ((self.language, whole),) if self.around is not None and said else ()
 
     def shown(self, said: str, *, ended: bool) -> str:
         return Shape.shown(self, said if ended else _surely_within(said), ended=ended)
@@ -134,18 +159,44 @@ class FilledCode(Shape):
         return _found(self.fence, said)
 
     def closing(self, said: str) -> str:
-        hole = self.hole
+        hole, shown = self.hole, self.around or self.hole
         first = hole.prefix.count("\n") + 1
         last = first + said.rstrip("\n").count("\n")
         lines = f"Line {first} is" if first == last else f"Lines {first} to {last} are"
-        end = "" if (said + hole.suffix).endswith("\n") else "\n"
+        end = "" if (said + shown.suffix).endswith("\n") else "\n"
+        block = f"{shown.suffix}{end}{self.fence}"
+        if self.around is not None:
+            return f"{block}\n\n{lines} what I filled in. The rest of the code is as it was."
         change = f"{self.fence}diff\n{self._diff(said)}\n{self.fence}"
-        return f"{hole.suffix}{end}{self.fence}\n\n{lines} what I filled in:\n\n{change}"
+        return f"{block}\n\n{lines} what I filled in:\n\n{change}"
 
     def _diff(self, said: str) -> str:
-        before = _lines(self.hole.prefix + self.hole.suffix)
-        after = _lines(self.hole.prefix + said + self.hole.suffix)
-        return "\n".join(list(unified_diff(before, after, lineterm=""))[2:])  # without the names of two files
+        """The change as a unified diff's one hunk. Made of where the hole stands and not by comparing: a general diff
+        of long code with few different lines takes seconds, or calls all of it changed."""
+        above = self.hole.prefix.split("\n")[-1 - _CONTEXT_LINES :]
+        below = "\n".join(self.hole.suffix.split("\n", _CONTEXT_LINES + 2)[: _CONTEXT_LINES + 2])
+        before, after = _lines("\n".join(above) + below), _lines("\n".join(above) + said + below)
+        most = min(len(before), len(after))
+        start = min(len(above) - 1, most)
+        behind = 0
+        while behind < most - start and before[-1 - behind] == after[-1 - behind]:
+            behind += 1
+        while start < most - behind and before[start] == after[start]:
+            start += 1
+        gone, come = before[start : len(before) - behind], after[start : len(after) - behind]
+        if not gone and not come:
+            return ""
+        context = before[max(0, start - _CONTEXT_LINES) : start], after[start + len(come) :][:_CONTEXT_LINES]
+        around = len(context[0]) + len(context[1])
+        first = self.hole.prefix.count("\n") + 2 - len(above) + max(0, start - _CONTEXT_LINES)
+        head = f"@@ -{_span(first, around + len(gone))} +{_span(first, around + len(come))} @@"
+        marked = zip(" -+ ", (context[0], gone, come, context[1]), strict=True)
+        return "\n".join((head, *(mark + line for mark, lines in marked for line in lines)))
+
+
+def _span(first: int, length: int) -> str:
+    """Lines in a hunk's head: from `first` on, `length` of them where that is not 1 (POSIX, diff -u)."""
+    return f"{first}" if length == 1 else f"{first},{length}"
 
 
 def _surely_within(said: str) -> str:

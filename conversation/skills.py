@@ -173,8 +173,9 @@ def is_in_words(skill: Skill) -> bool:
     return skill not in {Skill.COMPLETE, Skill.FILL}
 
 
-def ask_for(wish: Wish, *, above: bool = False) -> Request:
-    """The question that a wish makes; with `above` the code may stand in messages before it. Raises PromptError, whose
+def ask_for(wish: Wish, *, above: bool = False, edited: bool = False) -> Request:
+    """The question that a wish makes; with `above` the code may stand in messages before it. A
+    question that was `edited` may have lost its hole: that is told where it is answered. Raises PromptError, whose
     `user_notice` tells the person what is missing."""
     card = card_of(wish.skill)
     files = tuple(file for file in wish.files if file.text.strip())
@@ -192,7 +193,9 @@ def ask_for(wish: Wish, *, above: bool = False) -> Request:
     code = files[0].text
     if wish.skill is Skill.COMPLETE:
         return Request(_in_words(card, wish.words, language, files), wish.skill, tag, code, name)
-    hole = _hole(code)
+    if edited and not _is_marked(code):
+        return Request(_in_words(card, "", language, files), wish.skill, tag, code, name)
+    hole = hole_of(code)
     parts = (CodeFile(hole.prefix, "Before", language), CodeFile(hole.suffix, "After", language))
     return Request(_in_words(card, "", language, parts), wish.skill, tag, code, name)
 
@@ -201,7 +204,7 @@ def shape_of(skill: Skill, language: str, code: str) -> Shape:
     """How the answer is shown."""
     if code and skill is Skill.COMPLETE:
         return CodeBlock.going_on(code, language)
-    if code and skill is Skill.FILL:
+    if code and skill is Skill.FILL and _is_marked(code):
         return FilledCode.of(split_hole(code), language)
     if skill in _CODE_FIRST:
         # The answer begins so whatever the model would rather say first: small ones talk when they are asked for code.
@@ -229,7 +232,12 @@ def _in_words(card: SkillCard, words: str, language: Language | None, files: Seq
     return text.strip()
 
 
-def _hole(code: str) -> Hole:
+def _is_marked(code: str) -> bool:
+    return code.count(HOLE) == 1
+
+
+def hole_of(code: str) -> Hole:
+    """The code around its mark. Raises PromptError, which tells the person to set it."""
     try:
         return split_hole(code)
     except InvalidDialog as exc:

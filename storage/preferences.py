@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from conversation.errors import StoreUnavailable
 from conversation.model import Owner, Preferences
 from conversation.ports import PreferenceStore
-from storage.client import store_errors
+from storage.client import load_script, store_errors
 from storage.keys import SETTING_SECONDS, Keys
 from storage.records import dump_preferences, load_preferences
+
+# Each that fails let another one's through: so many people do not set a channel at once.
+_TRIES = 64
 
 
 class RedisPreferences:
@@ -18,6 +23,7 @@ class RedisPreferences:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis, self._keys = redis, keys
+        self._replace = load_script(redis, "preferences_replace")
 
     async def get(self, *owners: Owner) -> tuple[Preferences, ...]:
         """See PreferenceStore.get."""
@@ -35,6 +41,18 @@ class RedisPreferences:
         with store_errors():
             await self._redis.set(self._keys.preferences(str(owner)), record, ex=SETTING_SECONDS)
         return None
+
+    async def change(self, owner: Owner, change: Callable[[Preferences], Preferences]) -> Preferences:
+        """See PreferenceStore.change."""
+        key = self._keys.preferences(str(owner))
+        for _ in range(_TRIES):
+            with store_errors():
+                record = cast("bytes | None", await self._redis.get(key)) or b""
+            changed = change(load_preferences(record))
+            with store_errors():
+                if await self._replace(keys=[key], args=[record, dump_preferences(changed), SETTING_SECONDS]):
+                    return changed
+        raise StoreUnavailable(f"{key} was changed by others at each of {_TRIES} tries")
 
     async def clear(self, owner: Owner) -> None:
         """See PreferenceStore.clear."""

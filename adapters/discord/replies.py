@@ -118,6 +118,10 @@ class DiscordReplies:
         else:
             await self._messages.delete(at.channel, self._instead.get(message_id, message_id))
 
+    def takes_files(self, job: Job) -> bool:
+        """See TakesFiles.takes_files."""
+        return True
+
     async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
         """See TakesFiles.attach."""
         at = destination_of(job)

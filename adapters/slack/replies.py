@@ -117,6 +117,10 @@ class SlackReplies:
         """See ShowsWhole.is_shown_whole."""
         return is_private(job)
 
+    def takes_files(self, job: Job) -> bool:
+        """See TakesFiles.takes_files: what one person sees alone has none."""
+        return not is_private(job)
+
     async def attach(self, job: Job, segment: Segment, attachment: Attachment) -> Written:
         """See TakesFiles.attach."""
         if is_private(job):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
+from hashlib import sha256
 
 from adapters.slack import inputs
 from adapters.slack.identity import Identity
@@ -40,7 +41,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What somebody sent in. `of_channel` is None where they could not fill it in."""
+    """What somebody changed in the form. `of_channel` is None where they could not, or did not."""
 
     person: Person
     of_person: Entered
@@ -54,7 +55,9 @@ def view(settings: Settings, channel: str) -> Block:
         blocks += [inputs.heading(FOR_CHANNEL), *_fields(CHANNEL, settings.channel, settings.most_tokens)]
     elif not is_dm(channel):
         blocks.append(inputs.words(f"{notices.set_here(described(settings.channel))} {notices.ADMINS_ONLY}"))
-    return inputs.modal(SETTINGS_FORM, TITLE, blocks, submit=SUBMIT, data=json.dumps({"c": channel}))
+    # A field that stays as it was shown is none that was entered: others may have set it while the form was open.
+    shown = {whose: _marks(Entered.of(of)) for whose, of in ((PERSON, settings.person), (CHANNEL, settings.channel))}
+    return inputs.modal(SETTINGS_FORM, TITLE, blocks, submit=SUBMIT, data=json.dumps({"c": channel, "shown": shown}))
 
 
 def saved(sentences: str) -> Block:
@@ -68,13 +71,15 @@ def submitted(payload: Json, me: Identity) -> Saving | None:
     if string(shown, "callback_id") != SETTINGS_FORM:
         return None
     try:
-        channel = identifier(part(json.loads(string(shown, "private_metadata"))), "c")
+        about = part(json.loads(string(shown, "private_metadata")))
+        channel = identifier(about, "c")
     except ValueError as exc:
         raise Malformed("private_metadata is none of ours") from exc
     values = part(shown, "state", "values")
     person = somebody(me, address(me, channel, ""), identifier(user, "id"), string(user, "team_id"))
     has_channel = f"{CHANNEL}.language" in values
-    return Saving(person, _entered(values, PERSON), _entered(values, CHANNEL) if has_channel else None)
+    of_person, of_channel = (_entered(values, whose, part(about, "shown", whose)) for whose in (PERSON, CHANNEL))
+    return Saving(person, of_person, of_channel if has_channel and of_channel != Entered() else None)
 
 
 def at_fields(whose: str, sentences: Mapping[str, str]) -> dict[str, str]:
@@ -106,8 +111,16 @@ def _fields(whose: str, preferences: Preferences, most_tokens: int) -> list[Bloc
     ]
 
 
-def _entered(values: Json, whose: str) -> Entered:
-    language, additions, temperature, tokens = (
-        inputs.typed(values, f"{whose}.{name}") for name in ("language", "additions", "temperature", "max_new_tokens")
-    )
-    return Entered(language, additions, temperature, tokens)
+def _entered(values: Json, whose: str, shown: Json) -> Entered:
+    """What is another than it was shown. A form without marks was opened by an older version: all of it counts."""
+    typed = {field.name: inputs.typed(values, f"{whose}.{field.name}") for field in fields(Entered)}
+    return Entered(**{name: text for name, text in typed.items() if string(shown, name) != _mark(text)})
+
+
+def _marks(entered: Entered) -> dict[str, str]:
+    return {field.name: _mark(text) for field, text in zip(fields(Entered), astuple(entered), strict=True)}
+
+
+def _mark(text: str | None) -> str:
+    """Tells whether a text is another. Not the text itself: Slack takes 3,000 characters of a form's own data."""
+    return sha256((text or "").strip().encode()).hexdigest()[:16]

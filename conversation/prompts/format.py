@@ -11,7 +11,8 @@ from typing import Literal
 from conversation.model import Message, Role
 from conversation.ports import ChatTemplate, Piece, Prompt, Tokenizer
 from conversation.prompts.estimate import estimate_tokens
-from conversation.prompts.infill import Hole, behind_word, infill_prompt
+from conversation.prompts.infill import Hole, behind_word, infill_prompt, infill_text
+from conversation.prompts.llama2 import BOS
 from conversation.prompts.neutralise import neutralise
 
 Form = Literal["text", "ids"]
@@ -117,6 +118,11 @@ class PromptFormat:
         """The prompt for filling a hole, and for going on after `partial`, as in `build`. The model must be one that
         was trained for it."""
         encoder = self._exact_encoder
+        said = behind_word(self.clean(partial)) if partial else ""
+        if encoder is None and self._encoder is not None:
+            whole = BOS.text + infill_text(hole) + said
+            tokens = await self._count_text([Piece(whole, control=True)])
+            return Prompt(whole.removeprefix(BOS.text) if self._server_adds_bos else whole, None, tokens)
         prompt = await infill_prompt(
             hole,
             self.tokenizer if encoder is not None else None,
@@ -125,7 +131,6 @@ class PromptFormat:
         )
         if not partial:
             return prompt
-        said = behind_word(self.clean(partial))
         if encoder is None or prompt.token_ids is None:
             return Prompt(prompt.text + said, None, prompt.tokens + estimate_tokens(said))
         more = await self._said(partial, partial_ids)

@@ -50,7 +50,7 @@ def test_what_a_skill_lacks_is_told_instead_of_an_answer() -> None:
     assert (told.command, told.text) == (Command.TELL, notices.mark_the_hole("<FILL_ME>"))
     assert told.above == ()
     edited = heard(said("fill ```py\nx = 1\n```", edited_at=1.0), by_name=True)
-    assert (edited.command, edited.skill) == (Command.ASK, Skill.ASK)
+    assert (edited.command, edited.skill, edited.code) == (Command.ASK, Skill.FILL, "```py\nx = 1\n```")
 
 
 def test_files_are_the_code() -> None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from conversation.model import Message, Role
+from conversation.coding import ask_code
+from conversation.model import Message, Role, Skill, Turn
 from conversation.ports import ChatTemplate, Clean, Piece
 from conversation.prompts import Hole, Llama2Template, PromptFormat
 from conversation.prompts.estimate import estimate_tokens
 from conversation.prompts.format import Form
+from conversation.prompts.infill import HOLE
 from tests.conversation.goldens import CHATS, dialog
 from tests.conversation.tokenizers_for_tests import CodeLlamaTokenizer, ToyTokenizer
 
@@ -216,3 +218,32 @@ async def test_a_fill_that_goes_on_keeps_the_three_words(said: str, codellama: C
     assert [number for number in as_ids.token_ids if number >= PRE] == [PRE, SUF, MID]
     behind = as_ids.token_ids[as_ids.token_ids.index(MID) + 1 :]
     assert codellama.decode([13, *behind]) == f"\n{said}a"
+
+
+class DenseTokenizer(ToyTokenizer):
+    """Code of many short words: more tokens than are estimated."""
+
+    def _plain(self, text: str) -> list[int]:
+        return [self.FIRST_PLAIN_ID + byte for byte in text.encode()]
+
+
+@pytest.mark.parametrize("said", ["", "y = 1"])
+async def test_a_fill_is_counted_by_a_server_too(said: str) -> None:
+    """What is estimated may be too little, and the server refuses what does not fit."""
+    dense = DenseTokenizer()
+    hole = Hole("ab " * 400, "\n" + "cd " * 400)
+    prompt = await PromptFormat(Llama2Template(), dense, "text", True, exact_ids=False).build_infill(hole, said)
+    by_hand = await PromptFormat(Llama2Template(), None, "text", True).build_infill(hole, said)
+    assert (prompt.text, prompt.token_ids) == (by_hand.text, None)
+    assert prompt.tokens == len(await dense.encode([Piece(f"<s>{prompt.text}", control=True)]))
+    assert prompt.tokens > by_hand.tokens
+
+
+async def test_a_fill_whose_tokens_a_server_counts_is_cut_to_the_window() -> None:
+    """As the other skills' code is: the lines next to the hole are asked about."""
+    code = "ab cd\n" * 2000 + HOLE + "\n" + "ef gh\n" * 2000
+    turn = Turn("t", "e", Role.USER, "fill", 0.0, skill=Skill.FILL, code=code)
+    dense = DenseTokenizer()
+    asked = await ask_code(turn, PromptFormat(Llama2Template(), dense, "text", True, exact_ids=False), 3000)
+    assert len(await dense.encode([Piece(f"<s>{asked.prompt.text}", control=True)])) <= 3000
+    assert asked.left_out

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from conversation import notices
@@ -176,6 +178,52 @@ class TestShapes:
         assert "Line 2 is what I filled in:" in shown
         assert [line for line in shown.split("\n") if line.startswith("+")] == ["+new" + "\r" * ("\r" in code)]
 
+    def test_the_change_of_long_code_is_the_lines_at_its_hole(self) -> None:
+        """Also where all lines are alike, which a general diff takes for changed."""
+        change = FilledCode.of(Hole("x\n" * 400 + "y = ", "\n" + "x\n" * 400), "").shown("x\nx", ended=True)
+        assert change.endswith("````diff\n@@ -398,7 +398,8 @@\n x\n x\n x\n-y = \n+y = x\n+x\n x\n x\n x\n````")
+
+    def test_long_filled_code_is_shown_around_its_hole(self) -> None:
+        """Where it would be too many messages; the whole is a file."""
+        hole = Hole("x = 1\n" * 900 + "def f():\n    ", "\n" + "y = 2\n" * 900)
+        shape = FilledCode.of(hole, "python").within(4000)
+        assert shape.shown("a = 1\n    b = 2", ended=True) == (
+            "````python\nx = 1\nx = 1\ndef f():\n    a = 1\n    b = 2\ny = 2\ny = 2\ny = 2\n````\n\n"
+            "Lines 902 to 903 are what I filled in. The rest of the code is as it was."
+        )
+        assert shape.files("pass") == (("python", f"{hole.prefix}pass{hole.suffix}"),)
+        assert shape.files("") == ()
+        short = FilledCode.of(Hole("a\n", "\nb"), "")
+        assert short.within(4000) is short
+        assert short.files("pass") == ()
+
+    def test_one_long_line_is_shown_around_its_hole(self) -> None:
+        """Also where code has no line ends at all."""
+        shape = FilledCode.of(Hole("a" * 9000, "b" * 9000), "").within(4000)
+        assert len(shape.shown("x", ended=True)) < 4000
+        assert shape.shown("x", ended=True).partition("x")[0].count("a") == 1000
+
+    @given(*[st.text("a\n", max_size=12)] * 3)
+    def test_a_change_leads_from_the_code_to_the_filled_one(self, prefix: str, said: str, suffix: str) -> None:
+        """Its context and counts are those of both, wherever lines begin and end."""
+        assume(said)
+        shown = FilledCode.of(Hole(prefix, suffix), "").shown(said, ended=True)
+        _, change = [token.content for token in MarkdownIt().parse(shown) if token.type == "fence"]
+        before, after = ((code.removesuffix("\n")).split("\n") for code in (prefix + suffix, prefix + said + suffix))
+        if before == after:
+            assert not change.strip()
+            return
+        head, *lines = change.removesuffix("\n").split("\n")
+        spans = [[int(number) for number in f"{span[1:]},1".split(",")[:2]] for span in head.split(" ")[1:3]]
+        for (first, length), marks, code in zip(spans, (" -", " +"), (before, after), strict=True):
+            held = [line[1:] for line in lines if line[0] in marks]
+            assert held == code[first - 1 :][:length]
+            assert len(held) == length
+        first, length = spans[0]
+        changed = [line[1:] for line in lines if line[0] in " +"]
+        assert before[: first - 1] + changed + before[first - 1 + length :] == after
+        assert sum(line[0] == " " for line in lines) <= 6
+
     @pytest.mark.parametrize(
         ("code", "said", "kept"),
         [
@@ -219,6 +267,7 @@ class TestShapes:
         "shape",
         [
             FilledCode.of(Hole("a\n", "\nz"), "c"),
+            FilledCode.of(Hole("a\n" * 99, "\nz"), "c").within(40),
             CodeBlock.going_on("```", "md"),
             CodeBlock.going_on("a\n", "c"),
             Shape(),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 
-from conversation.errors import StoreUnavailable
+from conversation.errors import NotSettable, StoreUnavailable
 from conversation.model import Language, Owner, OwnerKind, Preferences
 from storage.client import open_redis
 from storage.embedded import EmbeddedValkey
@@ -33,6 +34,34 @@ async def test_what_is_set_comes_back_as_it_was(preferences: RedisPreferences) -
     assert await preferences.get(ADA, CHANNEL, BOB) == (Preferences(), ALL, Preferences(temperature=1.5))
     await preferences.put(CHANNEL, Preferences(max_new_tokens=16))
     assert await preferences.get(CHANNEL) == (Preferences(max_new_tokens=16),)
+
+
+async def test_what_two_set_at_once_is_kept_of_both(preferences: RedisPreferences) -> None:
+    """Each change is of what the one before it made, and each is told what then is set."""
+
+    def add(number: int) -> Callable[[Preferences], Preferences]:
+        return lambda before: replace(before, additions=f"{before.additions} {number}")
+
+    told = await asyncio.gather(*(preferences.change(CHANNEL, add(number)) for number in range(8)))
+    (kept,) = await preferences.get(CHANNEL)
+    assert sorted(kept.additions.split()) == [f"{number}" for number in range(8)]
+    assert len(set(told)) == 8
+    assert kept in told
+
+
+async def test_a_change_that_is_refused_keeps_nothing(redis_client: Redis, preferences: RedisPreferences) -> None:
+    """What was set stays; one that unsets all leaves no key."""
+    await preferences.put(CHANNEL, ALL)
+
+    def refuse(_: Preferences) -> Preferences:
+        raise NotSettable({"language": "No."})
+
+    with pytest.raises(NotSettable):
+        await preferences.change(CHANNEL, refuse)
+    assert await preferences.get(CHANNEL) == (ALL,)
+    assert await redis_client.ttl(KEYS.preferences(str(CHANNEL))) > SETTING_SECONDS - 60
+    assert await preferences.change(CHANNEL, lambda _: Preferences()) == Preferences()
+    assert await redis_client.dbsize() == 0
 
 
 @pytest.mark.parametrize("unset", ["clear", "put nothing"])
@@ -80,6 +109,7 @@ async def test_a_store_that_is_away_is_unavailable(redis_server_factory: Callabl
         preferences.get(CHANNEL),
         preferences.put(CHANNEL, ALL),
         preferences.put(CHANNEL, Preferences()),
+        preferences.change(CHANNEL, lambda before: before),
         preferences.clear(CHANNEL),
         preferences.meets(ADA, "job"),
     ]

@@ -63,6 +63,10 @@ class RoomyPlatform(RecordingPlatform):
         self.files.append(attachment)
         return Written(f"file{len(self.files)}")
 
+    def takes_files(self, job: Job) -> bool:
+        """See TakesFiles."""
+        return True
+
     def is_file(self, message_id: str) -> bool:
         """See TakesFiles."""
         return message_id.startswith("file")

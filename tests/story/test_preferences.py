@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -183,6 +184,13 @@ class TestDesk:
         assert said.startswith("Set for this channel: 9 characters")
         assert await desk.shown(Person(HERE, "bob"), of_channel=True) == Preferences(additions="Use tabs.")
         assert await town.preferences.get(CHANNEL, ADA) == (Preferences(additions="Use tabs."), Preferences())
+
+    async def test_what_two_set_at_once_is_kept_of_both(self, desk: PreferenceDesk) -> None:
+        """Both are told that it is set."""
+        changes = [Entered(temperature="0.5"), Entered(max_new_tokens="50"), Entered(additions="Use tabs.")]
+        changes.append(Entered(language="ts"))
+        await asyncio.gather(*(desk.change(self.ada, entered, of_channel=True, is_admin=True) for entered in changes))
+        assert await desk.shown(self.ada, of_channel=True) == Preferences(TYPESCRIPT, "Use tabs.", 0.5, 50)
 
     async def test_a_mistake_changes_nothing(self, town: Town, desk: PreferenceDesk) -> None:
         """What was right beside it is not kept either: the form is still open."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from adapters.discord.commands import MENUS
 from adapters.discord.desk import SHOWN_HERE
 from conversation import notices
 from conversation.model import Skill
+from conversation.prompts.infill import HOLE
 from conversation.skills import SKILLS
-from tests.servers.discord import ALICE, BOB, GENERAL, PEOPLE, PUBLIC, RANDOM, DiscordServer
+from tests.servers.discord import ALICE, BOB, BOT_USER, GENERAL, PEOPLE, PUBLIC, RANDOM, DiscordServer
 from tests.servers.discord.interaction import DEFER_REPLY, REPLY_NOW, SHOW_MODAL
 from tests.servers.discord.routes import RESPOND, SEND, THREAD_FROM_MESSAGE
 from tests.servers.toy_model import ToyModel
@@ -187,6 +189,50 @@ class TestRemarks:
         assert open_office.answer(asked).body == open_office.expected()
         assert open_office.answer(asked).notice.startswith("cat.png is a picture, and I read only text and code.")
         assert "cat.png" not in open_office.last_prompt()
+
+
+async def test_a_fill_that_loses_its_hole_while_it_runs_says_what_is_missing(
+    office: Office, discord: DiscordServer
+) -> None:
+    """The model is not asked what it thinks of that."""
+    office.model.behaviour = replace(AT_ONCE, token_delay=0.1)
+    async with office.replica():
+        asked = await discord.mention(f"fill\n```py\n{HOLED}```")
+        await office.begun(asked, words=4)
+        await discord.edit(asked, f"<@{BOT_USER}> fill\n```py\nx = 1\n```")
+        await office.settled()
+    assert notices.mark_the_hole(HOLE) in office.answer(asked).shown
+    assert len(office.model.requests) == 1
+
+
+class TestLongFiles:
+    CODE = "x = 1  # a line\n" * 500 + "def f():\n\t<FILL_ME>\n" + "y = 2  # a line\n" * 500
+
+    @pytest.mark.parametrize("private", [False, True])
+    async def test_a_filled_file_is_a_file_and_its_new_lines(
+        self, open_office: Office, discord: DiscordServer, private: bool
+    ) -> None:
+        """Not dozens of messages that repeat it."""
+        await discord.command("fill", {"file": discord.add_file("long.py", self.CODE), "private": private})
+        await open_office.settled()
+        shown = discord.ephemerals if private else open_office.thread(open_office.thread(GENERAL)[-1].id)
+        answer, file = shown
+        shape = f"python\nx = 1  # a line\nx = 1  # a line\ndef f():\n\t{RAW}\n" + 3 * "y = 2  # a line\n"
+        assert answer.body.lstrip("`").startswith(f"{shape}```")
+        assert "what I filled in. The rest of the code is as it was." in answer.body
+        (file_id,) = file.attachments
+        assert discord.home.files[file_id].data.decode() == self.CODE.replace("<FILL_ME>", RAW)
+
+    async def test_a_file_that_was_filled_privately_is_shown_with_its_answer(
+        self, open_office: Office, discord: DiscordServer
+    ) -> None:
+        """Whoever sees the new lines has the file."""
+        await discord.command("fill", {"file": discord.add_file("long.py", self.CODE), "private": True})
+        await open_office.settled()
+        await open_office.press(discord.ephemerals[0], SHARE)
+        await open_office.settled()
+        (file_id,) = [name for message in discord.bot_messages() for name in message.attachments]
+        assert discord.home.files[file_id].data.decode() == self.CODE.replace("<FILL_ME>", RAW)
 
 
 class TestMenusAndNames:

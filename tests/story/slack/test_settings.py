@@ -111,6 +111,34 @@ async def test_a_form_is_kept_whole_or_not_at_all(office: Office, slack: SlackSe
         assert (entered["person.language"], entered["channel.language"]) == ("", "")
 
 
+async def test_who_saves_a_form_unsets_nothing_that_others_set_meanwhile(office: Office, slack: SlackServer) -> None:
+    """Two who manage a channel have it open: what each of them changes is kept, what neither touched too."""
+    async with office.replica():
+        await slack.command("/corral", "settings", user=BOB)
+        await slack.submit(user=BOB, channel__temperature="0.5")
+        slack.modal(BOB).is_open = False
+        for user in BOB, ADMIN:
+            await slack.command("/corral", "settings", user=user)
+        await slack.submit(user=BOB, channel__language="Rust", person__max_new_tokens="20")
+        await slack.submit(user=ADMIN, channel__additions="Use tabs.", channel__temperature="")
+        assert slack.modal(ADMIN).said.endswith(
+            "Set for this channel: code in Rust, 9 characters added to the system prompt. " + notices.FOR_NEW_THREADS
+        )
+        for user in BOB, ADMIN:
+            slack.modal(user).is_open = False
+            await slack.command("/corral", "settings", user=user)
+    assert slack.modal(BOB).entered == {
+        "person.language": "",
+        "person.additions": "",
+        "person.temperature": "",
+        "person.max_new_tokens": "20",
+        "channel.language": "Rust",
+        "channel.additions": "Use tabs.",
+        "channel.temperature": "",
+        "channel.max_new_tokens": "",
+    }
+
+
 async def test_the_field_says_who_can_read_it(office: Office, slack: SlackServer) -> None:
     """And takes no more than is kept."""
     async with office.replica():
