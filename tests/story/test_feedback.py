@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bot.feedback import print_feedback
 from bot.settings import Settings
@@ -17,7 +18,7 @@ from tests.story.conftest import Town
 async def printed(url: str, capfdbinary: pytest.CaptureFixture[bytes]) -> list[dict[str, Any]]:
     """The verb's lines."""
     capfdbinary.readouterr()
-    assert await print_feedback(Settings(_env_file=None, redis_url=url)) == 0  # type: ignore[call-arg]
+    assert await print_feedback(Settings(_env_file=None, redis_url=SecretStr(url))) == 0  # type: ignore[call-arg]
     return [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
 
 
