@@ -180,7 +180,7 @@ class TestDesk:
                 await change
             assert caught.value.user_notice == notices.ADMINS_ONLY
         said = await desk.change(self.ada, entered, of_channel=True, is_admin=True)
-        assert said.startswith("Set for this channel: 9 characters")
+        assert said.startswith("Set for this channel: standing instructions of 9 characters")
         assert await desk.shown(Person(HERE, "bob"), of_channel=True) == Preferences(additions="Use tabs.")
         assert await town.preferences.get(CHANNEL, ADA) == (Preferences(additions="Use tabs."), Preferences())
 
