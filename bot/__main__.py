@@ -229,6 +229,15 @@ def doctor(
 
 
 @app.command()
+def feedback() -> None:
+    """Print how people rated answers, as JSON lines: the rating, what the answer was made with, and the texts while
+    their thread is kept."""
+    from bot.feedback import print_feedback
+
+    _run(print_feedback(_settings(logs_in_file=True)))
+
+
+@app.command()
 def settings(
     table: Annotated[bool, typer.Option("--table", help="As a table in Markdown.")] = False,
 ) -> None:

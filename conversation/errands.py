@@ -42,7 +42,8 @@ async def run_errand(job: Job, threads: ThreadStore, delivery: Delivery, reporte
 async def _aside(job: Job, delivery: Delivery, reporter: Reporter) -> Settlement:
     message = job.messages[0]
     if message.command is Command.HELP:
-        return await _say(delivery, guide.HELP, guide.examples())
+        text = guide.HELP_DIRECTLY if message.target == guide.DIRECT else guide.HELP
+        return await _say(delivery, text, guide.examples())
     if message.command is Command.STATUS:
         return await _say(delivery, await reporter.report(message.address, message.author_id))
     return await _say(delivery, "\n".join(filter(None, (message.text, message.remarks))))

@@ -91,7 +91,7 @@ class UnsupportedModel(PromptError):
 
 
 class PromptTooLong(PromptError):
-    user_notice = "Your question does not fit this model's window, even cut down. Please send less of it."
+    user_notice = "Your question is too long for this model, even shortened. Please send less of it."
 
 
 class ModelError(CorralError):

@@ -7,16 +7,28 @@ from collections.abc import Callable
 from conversation import notices
 from conversation.model import Action, Language, Offer, Skill
 from conversation.prompts.infill import HOLE
-from conversation.skills import SKILLS, CodeFile, Request, Wish, ask_for
+from conversation.skills import SKILLS, CodeFile, Request, SkillCard, Wish, ask_for
 
 _PYTHON = Language("Python", "python")
 _PRESSED = (Skill.CODE, Skill.EXPLAIN, Skill.FIX, Skill.TEST)
 
 
-def help_text(called: Callable[[Skill], str] = str) -> str:
-    """What can be done here; `called` is how a platform's people call a skill up, "/fix" say."""
-    skills = ", ".join(f"`{called(skill)}`{f' (at `{HOLE}`)' * (skill is Skill.FILL)}" for skill in SKILLS)
-    return f"{notices.HOW_TO_ASK} For code: {skills}.\n{notices.WORDS_OF_THREADS}\n{notices.WHAT_I_AM}"
+# What `help` is about where nobody else is.
+DIRECT = "direct"
+
+
+def help_text(called: Callable[[Skill], str] = str, *, commands: str = "", direct: bool = False) -> str:
+    """What can be done here, in Markdown; `called` is how a platform's people call a skill up, "/fix" say, and
+    `commands` what else its commands do. `direct`: in direct messages, where nobody is mentioned."""
+    how = notices.HOW_TO_ASK_DIRECTLY if direct else notices.HOW_TO_ASK
+    skills = "\n".join(f"- `{called(skill)}`: {_summary(card)}" for skill, card in SKILLS.items())
+    words = notices.WORDS_DIRECTLY if direct else notices.WORDS_OF_THREADS
+    parts = (how, commands, f"For code, begin with:\n{skills}", notices.ABOUT_FILES, words, notices.WHAT_I_AM)
+    return "\n\n".join(filter(None, parts))
+
+
+def _summary(card: SkillCard) -> str:
+    return card.summary.replace(HOLE, f"`{HOLE}`").lower().replace(HOLE.lower(), HOLE)
 
 
 def examples() -> tuple[Offer, ...]:
@@ -35,4 +47,4 @@ def example(target: str) -> Request | None:
     return ask_for(Wish(Skill(target), language=_PYTHON, files=(CodeFile(shown, "", _PYTHON),)))
 
 
-HELP = help_text()
+HELP, HELP_DIRECTLY = help_text(), help_text(direct=True)

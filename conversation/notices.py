@@ -13,15 +13,26 @@ NOTHING_SAID = "The model had nothing to say here."
 THINKING = "Thinking…"
 SHOWN_PLAINLY = "This could be shown as plain text only."
 
-HOW_TO_ASK = "Mention me with a question; in the thread of the answer just write."
-WORDS_OF_THREADS = (
-    "There `stop` ends an answer, `quiet` makes me wait for mentions (`back` undoes it), `forget` removes the thread "
-    "from my memory, `status` tells how busy I am."
+HOW_TO_ASK = "Mention me with a question. In the thread of my answer, just write."
+HOW_TO_ASK_DIRECTLY = "Write your question here: nobody needs to mention me."
+ABOUT_FILES = (
+    'You can attach files of text or code. "Ask Corral about this", in a message\'s menu, asks about that message.'
 )
-WHAT_I_AM = "I am an AI model that runs here: I can be wrong, and I know English best."
+WORDS_OF_THREADS = (
+    "In a thread, mention me with one word: `stop` ends the answer, `quiet` makes me wait for mentions, `back` undoes "
+    "that, `forget` removes the thread from my memory, `status` shows how busy I am."
+)
+WORDS_DIRECTLY = (
+    "One word does more: `stop` ends the answer, `forget` removes this conversation from my memory, `status` shows how "
+    "busy I am."
+)
+WHAT_I_AM = "I am an AI on your team's own machines: check what I say. English works best."
 # Below the first answer that a person gets, under what is said of that answer and above the remarks about its files,
 # which may be many: platforms bound a notice's length.
-INTRODUCTION = f"{WHAT_I_AM} How you rate an answer goes to the people who run me."
+INTRODUCTION = (
+    f"{WHAT_I_AM} Mention me with `help` to see what I can do, or with `forget` to have this thread forgotten. "
+    "If you rate an answer, the people who run me see your rating, and the question and the answer while I keep them."
+)
 QUIET = "I speak here only when I am mentioned now. `back` undoes that."
 BACK = "I answer here without being mentioned again."
 FORGOTTEN = "This thread is no longer in my memory."
@@ -33,12 +44,14 @@ NO_SUCH_ANSWER = "I do not remember this answer any more."
 NO_SUCH_EXAMPLE = "I do not know this example any more."
 THANKS = "Thank you, I keep that with the answer."
 MODEL_LOADING = "The model is starting."
-ADMINS_ONLY = "Only people who manage this channel can change what is set for it. You can change what is set for you."
+# Where an adapter does not know better who may.
+ADMINS_ONLY = "You may not change what is set for this channel. You can change what is set for you."
 FOR_NEW_THREADS = "It holds for new threads; those that have begun stay as they are."
 ADDITIONS_DO_NOT_FIT = (
-    "Your question does not fit this model's window beside what is added to the system prompt. "
-    "Ask for less, or have the settings shortened and begin a new thread."
+    "Your question is too long for this model, together with the standing instructions that are set. "
+    "Send less, or have the instructions shortened and begin a new thread."
 )
+TOKENS_IN_WORDS = "1,000 tokens are about 700 words"
 ASK_ME = "Ask me something, and I answer here."
 YOU_EDITED = "You edited your question after I had answered it."
 OUTSIDER = "I answer members of this workspace only."
@@ -90,7 +103,7 @@ def clipped(left_out: LeftOut, skill: Skill = Skill.ASK) -> str:
 
 def poisoned(job_id: str) -> str:
     """A question that ended the process again and again."""
-    return f"I could not process this question (ref {job_id[:8]}). It was set aside for my operators."
+    return f"I could not answer this question. The people who run me find out more with this number: {job_id[:8]}."
 
 
 def too_long(characters: int, limit: int) -> str:
@@ -141,18 +154,18 @@ def no_such_language(typed: str) -> str:
 
 
 def additions_too_long(characters: int, limit: int) -> str:
-    """More was to be added to the system prompt than every question can carry."""
-    return f"The addition to the system prompt has {characters:,} characters; I take up to {limit:,}."
+    """The standing instructions are more than every question can carry."""
+    return f"The standing instructions have {characters:,} characters; I take up to {limit:,}."
 
 
 def no_temperature(most: float) -> str:
-    """The temperature that was entered is none."""
-    return f"The temperature is a number from 0 to {most:g}: 0.2 for code, more for variety."
+    """The variety that was entered is no temperature of a model."""
+    return f"Variety is a number from 0 to {most:g}. With 0 answers are always the same; 0.2 is good for code."
 
 
 def no_reply_length(least: int, most: int) -> str:
     """The length of a reply that was entered is none, or more than the service gives."""
-    return f"The length of a reply is a whole number of tokens from {least} to {most}."
+    return f"The longest answer is a whole number of tokens from {least} to {most}; {TOKENS_IN_WORDS}."
 
 
 def model_is(model_id: str, *, is_demo: bool) -> str:
@@ -162,7 +175,7 @@ def model_is(model_id: str, *, is_demo: bool) -> str:
 
 def window(tokens: int, most_tokens: int) -> str:
     """How much the model sees at once."""
-    return f"Its window is {tokens:,} tokens, of which a reply takes up to {most_tokens:,}."
+    return f"It takes {tokens:,} tokens at once, an answer up to {most_tokens:,} of them; {TOKENS_IN_WORDS}."
 
 
 def questions_wait(count: int) -> str:
@@ -170,9 +183,10 @@ def questions_wait(count: int) -> str:
     return f"{_questions(count)}."
 
 
-def busy(waiting: int, free: int, slots: int) -> str:
+def busy(waiting: int, free: int) -> str:
     """The same, and how many answers could begin now."""
-    return f"{_questions(waiting)}, and {free} of {slots} {'slots are' if slots > 1 else 'slot is'} free."
+    answers = "no answer" if not free else "1 answer" if free == 1 else f"{free} answers"
+    return f"{_questions(waiting)}, and {answers} can begin now."
 
 
 def set_here(what: str) -> str:

@@ -107,13 +107,13 @@ def sampling(usual: Sampling, preferences: Preferences) -> Sampling:
 
 
 def described(preferences: Preferences) -> str:
-    """What is set, as the end of a sentence. Additions by their length: others may read this."""
+    """What is set, as the end of a sentence. Instructions by their length: others may read this."""
     language, temperature, tokens = preferences.language, preferences.temperature, preferences.max_new_tokens
     parts = (
         f"code in {language.name}" if language is not None else "",
-        f"temperature {temperature:g}" if temperature is not None else "",
-        f"replies of up to {tokens:,} tokens" if tokens is not None else "",
-        f"{len(preferences.additions):,} characters added to the system prompt" if preferences.additions else "",
+        f"variety {temperature:g}" if temperature is not None else "",
+        f"answers of up to {tokens:,} tokens" if tokens is not None else "",
+        f"standing instructions of {len(preferences.additions):,} characters" if preferences.additions else "",
     )
     return ", ".join(filter(None, parts)) or "nothing"
 

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from conversation import notices
 from conversation.access import Access, Person
 from conversation.errors import MessageTooLong, NotAllowed
-from conversation.guide import example
+from conversation.guide import DIRECT, example
 from conversation.intake import STOP_WORDS, Intake, storable
 from conversation.model import Action, Command, Ending, InboundMessage, Job, Role, ThreadId, Turn
 from conversation.observing import UNOBSERVED, Event, EventResult, Observer
@@ -143,7 +143,7 @@ class Reception:
             raise NotAllowed("no member, or denied", user_notice=refusal)
         if word in _SIGNS:
             event.result = EventResult.SIGN
-            return await self._once(message, lambda: self._sign(message, word))
+            return await self._once(message, lambda: self._sign(message, word, direct=heard.direct))
         return await self._receive(message, event)
 
     async def concerns_us(self, heard: Heard) -> bool:
@@ -381,13 +381,15 @@ class Reception:
         await self._inbox.done(message.key)
         return result
 
-    async def _sign(self, message: InboundMessage, word: str) -> Accepted | None:
+    async def _sign(self, message: InboundMessage, word: str, *, direct: bool) -> Accepted | None:
         if word in _QUIET | _BACK:
             await self._inbox.mute(message.address, word in _QUIET)
             return await self._tell(message, notices.QUIET if word in _QUIET else notices.BACK)
-        if word in _HELP | _STATUS:
-            command = Command.HELP if word in _HELP else Command.STATUS
-            return await self._inbox.accept(replace(message, command=command, above=()))
+        if word in _HELP:
+            target = DIRECT if direct else ""
+            return await self._inbox.accept(replace(message, command=Command.HELP, target=target, above=()))
+        if word in _STATUS:
+            return await self._inbox.accept(replace(message, command=Command.STATUS, above=()))
         stopped = await self._stop(message)
         if word in STOP_WORDS:
             return None if stopped else await self._tell(message, notices.NOTHING_RUNS)

@@ -42,7 +42,7 @@ class Reporter:
             lines = [error.user_notice, notices.questions_wait(waiting)]
         else:
             free = await self.slots.free(model.server, model.card.slots)
-            lines = [*_about(model.card, self.most_tokens), notices.busy(waiting, free, model.card.slots)]
+            lines = [*_about(model.card, self.most_tokens), notices.busy(waiting, free)]
         left = [await gate.left(address, person_id) for gate in self.gates if isinstance(gate, TellsLeft)]
         return "\n".join((*lines, *_set(channel, person), *filter(None, left)))
 

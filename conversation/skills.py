@@ -179,7 +179,7 @@ def ask_for(wish: Wish, *, above: bool = False, edited: bool = False) -> Request
     `user_notice` tells the person what is missing."""
     card = card_of(wish.skill)
     files = tuple(file for file in wish.files if file.text.strip())
-    if card.needs_code and not files and not above:
+    if card.needs_code and not files and not (above and is_in_words(wish.skill)):
         raise PromptError("no code", user_notice=notices.give_code(wish.skill))
     if card.needs_words and not wish.words.strip():
         raise PromptError("no words", user_notice=notices.say_what(wish.skill))

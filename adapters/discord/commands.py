@@ -218,15 +218,16 @@ def _settings(settings: SettingsDesk) -> app_commands.Group:
     group = app_commands.Group(name="settings", description="What holds for new threads")
     about = {
         "language": "The language of code, such as TypeScript; `none` unsets it",
-        "additions": "How answers are to be; who reads your threads can find out what it is; `none` unsets it",
-        "temperature": "0 to 2: how much answers vary; `none` unsets it",
-        "length": "The longest reply, in tokens; `none` unsets it",
+        "additions": "What every answer follows; who reads your threads can find out what it is; `none` unsets it",
+        "temperature": "0: always the same answer, 0.2: good for code, 2: the most varied; `none` unsets it",
+        "length": "The longest answer, in tokens: 1,000 are about 700 words; `none` unsets it",
         "reset": "Unset everything",
     }
 
     def add(name: str, description: str, *, of_channel: bool) -> None:
         @group.command(name=name, description=description)
         @app_commands.describe(**about)
+        @app_commands.rename(additions="instructions", temperature="variety")
         async def change(
             interaction: Interaction,
             language: Typed | None = None,
@@ -240,7 +241,7 @@ def _settings(settings: SettingsDesk) -> app_commands.Group:
 
         change.autocomplete("language")(_languages)
 
-    add("mine", "What holds for you in this server: shown, or changed", of_channel=False)
+    add("mine", "What holds for you here: shown, or changed", of_channel=False)
     add("channel", "What holds for everybody in this channel: shown, or changed by who manages it", of_channel=True)
     return group
 

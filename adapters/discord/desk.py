@@ -135,7 +135,8 @@ class Desk:
     async def help(self, interaction: discord.Interaction) -> None:
         """What can be done, with examples to press: whatever else is away, this is there."""
         if not await self._is_refused(interaction):
-            await say(interaction, helping.TEXT, view=helping.examples())
+            direct = called(interaction).place.kind is Kind.DIRECT
+            await say(interaction, helping.text(direct=direct), view=helping.examples())
 
     @until_seen_to
     async def press(

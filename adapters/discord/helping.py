@@ -9,13 +9,15 @@ import discord
 from adapters.discord.buttons import custom_id
 from conversation import guide
 
-TEXT = "\n".join(
-    (
-        "`/ask` and the commands below ask anywhere; with `private` only you see the answer.",
-        guide.help_text(lambda skill: f"/{skill}"),
-        "`/settings` sets the language and more, `/status` tells how busy I am.",
-    )
+_COMMANDS = (
+    "- `/ask` asks anywhere; with `private` only you see the answer\n"
+    "- `/settings` sets how I answer, `/forget` removes this conversation from my memory"
 )
+
+
+def text(*, direct: bool) -> str:
+    """What it says, in a server or in direct messages."""
+    return guide.help_text(lambda skill: f"/{skill}", commands=_COMMANDS, direct=direct)
 
 
 def examples() -> discord.ui.View:

@@ -8,6 +8,7 @@ from dataclasses import astuple
 import discord
 
 from adapters.discord.acknowledging import say, tell, think
+from adapters.discord.channels import Kind
 from adapters.discord.formatting import to_discord
 from adapters.discord.interactions import called, may_manage
 from adapters.discord.pending import Pending, until_seen_to
@@ -15,7 +16,7 @@ from adapters.discord.rendering import MAX_CONTENT
 from conversation.attached import fence_for
 from conversation.errors import CorralError, StoreUnavailable
 from conversation.model import Preferences
-from conversation.notices import ADMINS_ONLY, FOR_NEW_THREADS
+from conversation.notices import FOR_NEW_THREADS
 from conversation.preference_desk import PreferenceDesk
 from conversation.preferences import Entered
 
@@ -23,7 +24,11 @@ STORE_SECONDS = 5.0
 # Discord takes no empty option: these unset a field.
 NOTHING = frozenset({"none", "-", "default"})
 HOW = "Name a field in `/settings {of}` to set it, say `none` in it to unset it, or choose `reset` to unset all."
-MOST_SHOWN = 1300  # characters of what is added to the system prompt
+ADMINS_ONLY = (
+    "Only people who may *Manage Channels* here change what is set for this channel. "
+    "You can change what is set for you: `/settings mine`."
+)
+MOST_SHOWN = 1300  # characters of the standing instructions
 NOT_KEPT = "I cannot reach my store at the moment: nothing was changed. Please try again in a minute."
 
 
@@ -54,7 +59,8 @@ class SettingsDesk:
             async with asyncio.timeout(STORE_SECONDS):
                 if not is_change:
                     preferences = await desk.shown(person, of_channel=of_channel)
-                    return shown(preferences, of_channel=of_channel, whole=is_admin or not of_channel)
+                    direct = by.place.kind is Kind.DIRECT
+                    return shown(preferences, of_channel=of_channel, whole=is_admin or not of_channel, direct=direct)
                 if reset:
                     entered = Entered(*(field or "" for field in astuple(entered)))
                 return await desk.change(person, entered, of_channel=of_channel, is_admin=is_admin)
@@ -64,23 +70,25 @@ class SettingsDesk:
             return error.user_notice
 
 
-def shown(preferences: Preferences, *, of_channel: bool, whole: bool) -> str:
-    """What is set, in lines. What is added to the system prompt is shown `whole` to those who may change it."""
+def shown(preferences: Preferences, *, of_channel: bool, whole: bool, direct: bool = False) -> str:
+    """What is set, in lines. Standing instructions are shown `whole` to those who may change them. What somebody sets
+    in direct messages holds there, and in no server."""
     entered = Entered.of(preferences)
     lines = [
         f"- code in {entered.language}" if entered.language else "",
-        f"- temperature {entered.temperature}" if entered.temperature else "",
-        f"- replies of up to {entered.max_new_tokens} tokens" if entered.max_new_tokens else "",
+        f"- variety {entered.temperature}" if entered.temperature else "",
+        f"- answers of up to {entered.max_new_tokens} tokens" if entered.max_new_tokens else "",
     ]
     if preferences.additions and not whole:
-        lines.append(f"- {len(preferences.additions):,} characters added to the system prompt")
+        lines.append(f"- standing instructions of {len(preferences.additions):,} characters")
     elif preferences.additions:
         fence, text = fence_for(preferences.additions), preferences.additions
         text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
-        lines.append(f"- added to the system prompt:\n{fence}\n{text}\n{fence}")
+        lines.append(f"- standing instructions:\n{fence}\n{text}\n{fence}")
     what = "\n".join(line for line in lines if line) or "- nothing"
     of = "channel" if of_channel else "mine"
-    head = "Set for this channel:" if of_channel else "Set for you in this server:"
+    where = "in direct messages" if direct else "in this server"
+    head = "Set for this channel:" if of_channel else f"Set for you {where}:"
     return to_discord("\n".join((head, what, HOW.format(of=of), FOR_NEW_THREADS)), MAX_CONTENT)
 
 

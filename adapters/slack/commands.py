@@ -31,10 +31,17 @@ log = logging.getLogger(__name__)
 CORRAL, CODE = "/corral", "/code"
 ASKED_CHARS = 300  # of the question, shown above the answer
 
-HELP = (
-    f"`{CORRAL} <question>` asks here, `{CORRAL} private ...` so that only you see the answer; `{CORRAL} settings` "
-    f"sets how I answer. {guide.help_text(lambda skill: f'{CORRAL} {skill}')}"
+_COMMANDS = (
+    f"- `{CORRAL} <question>` asks here, `{CORRAL} private <question>` so that only you see the answer\n"
+    f"- `{CORRAL} settings` sets how I answer, `{CORRAL} status` shows how busy I am"
 )
+
+
+def _help(*, direct: bool) -> str:
+    return guide.help_text(lambda skill: f"{CORRAL} {skill}", commands=_COMMANDS, direct=direct)
+
+
+HELP, HELP_DIRECTLY = _help(direct=False), _help(direct=True)
 ONLY_IN_THREADS = "That works inside a thread: mention me there with `{word}`."
 ANSWER_COMES = "The answer comes in a moment, in a thread here."
 ANSWER_COMES_DIRECTLY = (

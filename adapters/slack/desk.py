@@ -172,6 +172,8 @@ class Desk:
             wrong |= settings_form.at_fields(PERSON, error.sentences)
         if saving.of_channel is None:
             return wrong
+        if not is_admin:
+            return wrong | {f"{CHANNEL}.language": settings_form.ADMINS_ONLY}
         try:
             await self._preferences.check(saving.person, saving.of_channel, of_channel=True, is_admin=is_admin)
         except NotSettable as error:

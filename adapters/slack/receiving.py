@@ -14,7 +14,7 @@ from adapters.slack import commands, events
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import Asides
 from adapters.slack.blocks import blocks
-from adapters.slack.commands import HELP, Opening, SettingsWanted
+from adapters.slack.commands import HELP, HELP_DIRECTLY, Opening, SettingsWanted
 from adapters.slack.desk import Desk
 from adapters.slack.events import Deleted, Edited, Gone, HomeOpened, News, Stopped
 from adapters.slack.home import Home
@@ -23,12 +23,13 @@ from adapters.slack.in_time import in_time
 from adapters.slack.interactions import PUBLISHING, Shortcut
 from adapters.slack.membership import is_member
 from adapters.slack.people import People
-from adapters.slack.places import address, somebody
+from adapters.slack.places import address, is_dm, somebody
 from adapters.slack.private import RESPONSE_URL
 from adapters.slack.rendering import button_of
 from adapters.slack.standing import known, person_known, person_recalled
 from adapters.slack.understanding import Understanding
 from conversation import guide
+from conversation.access import Person
 from conversation.background import Background
 from conversation.errors import MessageTooLong, NotAllowed, QueueFull, Refused, StoreUnavailable
 from conversation.model import Action, InboundMessage
@@ -124,7 +125,8 @@ class Receiving:
             asked = commands.translate(payload, me, names, time.time()) if names else asked
             asked = await known(self._people, asked, seconds=0)
         if not isinstance(asked, Heard):
-            return _help() if asked == HELP else _acknowledged(asked if isinstance(asked, str) else "")
+            sentence = asked if isinstance(asked, str) else ""
+            return _help(caller) if asked == HELP else _acknowledged(sentence)
         return await self._asked(asked)
 
     async def _asked(self, asked: Heard) -> BoltResponse:
@@ -253,9 +255,10 @@ def _coming_privately(asked: Heard) -> str:
     return "" if is_sign(asked.message.text, mentioned=True) else commands.ANSWER_COMES_PRIVATELY
 
 
-def _help() -> BoltResponse:
+def _help(caller: Person | None) -> BoltResponse:
+    text = HELP_DIRECTLY if caller is not None and is_dm(caller.address.channel) else HELP
     examples = [button_of(offer) for offer in guide.examples()]
-    body = {"response_type": "ephemeral", "text": HELP, "blocks": blocks(HELP, buttons=examples)}
+    body = {"response_type": "ephemeral", "text": text, "blocks": blocks(text, buttons=examples)}
     return BoltResponse(status=200, body=body)
 
 

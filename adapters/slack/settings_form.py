@@ -22,10 +22,14 @@ TITLE, SUBMIT = "Corral's settings", "Save"
 FOR_YOU, FOR_CHANNEL = "For you", "For everybody in this channel"
 # The blocks' names: whose, and the field as NotSettable calls it.
 PERSON, CHANNEL = "person", "channel"
+ADMINS_ONLY = (
+    "Only admins of this workspace, and who made this channel, change what is set for it. "
+    "You can change what is set for you."
+)
 READ_BY = "In a thread that others read, they can have the model repeat it: write nothing here that is yours alone."
 WHEN = (
     "A thread keeps what was set when it began: changes are for new threads. "
-    "What you set for yourself counts before what is set for the channel; additions of both are read."
+    "What you set for yourself counts before what is set for the channel; instructions of both are followed."
 )
 
 
@@ -54,7 +58,7 @@ def view(settings: Settings, channel: str) -> Block:
     if settings.manages and not is_dm(channel):
         blocks += [inputs.heading(FOR_CHANNEL), *_fields(CHANNEL, settings.channel, settings.most_tokens)]
     elif not is_dm(channel):
-        blocks.append(inputs.words(f"{notices.set_here(described(settings.channel))} {notices.ADMINS_ONLY}"))
+        blocks.append(inputs.words(f"{notices.set_here(described(settings.channel))} {ADMINS_ONLY}"))
     # A field that stays as it was shown is none that was entered: others may have set it while the form was open.
     shown = {whose: _marks(Entered.of(of)) for whose, of in ((PERSON, settings.person), (CHANNEL, settings.channel))}
     return inputs.modal(SETTINGS_FORM, TITLE, blocks, submit=SUBMIT, data=json.dumps({"c": channel, "shown": shown}))
@@ -93,18 +97,21 @@ def _fields(whose: str, preferences: Preferences, most_tokens: int) -> list[Bloc
         inputs.text_field(f"{whose}.language", "Language of code", now.language or "", example="TypeScript, C++, py"),
         inputs.text_field(
             f"{whose}.additions",
-            "Added to the system prompt",
+            "Standing instructions",
             now.additions or "",
             multiline=True,
             hint=f"At most {MOST_ADDITIONS:,} characters, read before every question. {READ_BY}",
             most=MOST_ADDITIONS,
         ),
         inputs.text_field(
-            f"{whose}.temperature", "Temperature", now.temperature or "", example=f"0 to {MOST_TEMPERATURE:g}"
+            f"{whose}.temperature",
+            "Variety (0 = always the same)",
+            now.temperature or "",
+            example=f"0 to {MOST_TEMPERATURE:g}",
         ),
         inputs.text_field(
             f"{whose}.max_new_tokens",
-            "Longest reply, in tokens",
+            f"Longest answer ({notices.TOKENS_IN_WORDS})",
             now.max_new_tokens or "",
             example=f"{LEAST_TOKENS} to {most_tokens}",
         ),

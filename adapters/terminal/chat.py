@@ -18,7 +18,7 @@ from adapters.terminal.prompt import LineSource
 from adapters.wishes import parsed_wish
 from conversation.errors import CorralError, PromptError
 from conversation.model import Command, Ending, Role, Skill
-from conversation.skills import SKILLS, Request, ask_for
+from conversation.skills import SKILLS, Request, ask_for, is_in_words
 
 HELP = """\
 Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
@@ -27,7 +27,7 @@ Type a question and press Enter; Alt-Enter (or Ctrl-J) begins a new line.
   /explain    and /review, /fix, /test: with the code behind it, or what stands above
   /continue   go on with the last answer where it ended
   /forget     forget this conversation
-  /status     which model answers, its window, and how busy it is
+  /status     which model answers, how much it reads, and how busy it is
   /help       this text
   /quit       leave (also Ctrl-D); what is being written goes on next time
 Ctrl-C stops an answer; what there is of it is kept."""
@@ -98,7 +98,7 @@ class Chat:
         through."""
         self._thread.check_length(len(given))
         wish, above = parsed_wish(skill, given), bool(await self._thread.turns())
-        if SKILLS[skill].needs_code and not wish.files and not above:
+        if SKILLS[skill].needs_code and not wish.files and not (above and is_in_words(skill)):
             raise PromptError(
                 "no code", user_notice=f"Type or paste the code behind it: /{skill} {SKILLS[skill].example}"
             )

@@ -106,7 +106,7 @@ def test_no_reply_is_longer_than_the_service_allows() -> None:
 def test_what_is_set_is_told_without_a_persons_own_words() -> None:
     """Others read a thread's status too."""
     assert described(ALL) == (
-        "code in TypeScript, temperature 0.5, replies of up to 400 tokens, 9 characters added to the system prompt"
+        "code in TypeScript, variety 0.5, answers of up to 400 tokens, standing instructions of 9 characters"
     )
     assert described(Preferences()) == "nothing"
 

@@ -90,6 +90,13 @@ def test_code_above_is_enough() -> None:
     assert ask_for(Wish(Skill.EXPLAIN), above=True).text == SKILLS[Skill.EXPLAIN].instruction.format(language="")
 
 
+@pytest.mark.parametrize("skill", [Skill.COMPLETE, Skill.FILL])
+def test_what_works_on_code_itself_needs_code_of_its_own(skill: Skill) -> None:
+    """Whatever stands above: the model would be asked about nothing."""
+    with pytest.raises(PromptError, match="no code"):
+        ask_for(Wish(skill), above=True)
+
+
 def test_the_hole_is_never_in_the_words() -> None:
     """What later questions of the thread see has no `<FILL_ME>`, which a model must not read."""
     question = ask_for(Wish(Skill.FILL, files=(CodeFile("def f():\n    <FILL_ME>\n", "", PYTHON),)))

@@ -13,6 +13,7 @@ from conversation.access import Person
 from conversation.errors import ModelUnavailable
 from conversation.language_model import LanguageModel
 from conversation.model import Action, Belonging, Language, Owner, Preferences, Skill, ThreadId
+from conversation.prompts.infill import HOLE
 from conversation.reception import Heard, Press
 from conversation.skills import SKILLS
 from tests.fakes import ScriptedModel
@@ -25,11 +26,25 @@ HERE = ThreadId("memory", "team", "channel", "t")
 def test_help_is_short_and_has_every_skill() -> None:
     """With how it is called up where people are; Discord's messages bound it."""
     text = guide.help_text(lambda skill: f"/{skill}")
-    assert all(f"`/{skill}`" in text for skill in SKILLS)
-    assert len(text) < 400
-    assert len(HELP) < 600  # with all that Slack's command can do
+    assert all(f"- `/{skill}`: " in text for skill in SKILLS)
+    assert text.count(HOLE) == text.count(f"`{HOLE}`") == 1
+    assert "In a thread, mention me" in text
+    assert len(text) < 1000
+    assert len(HELP) < 1300  # with all that Slack's command can do
     assert len(guide.examples()) <= 5
     assert all(len(offer.label) <= 75 for offer in guide.examples())
+
+
+async def test_help_in_direct_messages_says_nothing_of_mentions(town: Town) -> None:
+    """Where nobody else is, nobody need mention us, and there is no channel to be quiet in."""
+    async with town.worker():
+        heard = Heard(town.message("help", thread="theirs"), direct=True)
+        accepted = await town.reception.hear(heard)
+        assert accepted is not None
+        await town.settled(accepted.conversation_id)
+    assert town.last.notice == guide.HELP_DIRECTLY
+    assert "Mention me" not in guide.HELP_DIRECTLY
+    assert "quiet" not in guide.HELP_DIRECTLY
 
 
 async def test_an_example_of_help_can_be_pressed(town: Town) -> None:
@@ -84,10 +99,10 @@ async def test_status_tells_how_things_stand(town: Town) -> None:
     async with town.worker():
         assert await told(town) == [
             "The model is codellama/CodeLlama-34b-Instruct-hf.",
-            "Its window is 4,096 tokens, of which a reply takes up to 100.",
-            "No question waits, and 16 of 16 slots are free.",
-            "Set for this channel: code in C++, 13 characters added to the system prompt.",
-            "Set for you: temperature 0.",
+            notices.window(4096, 100),
+            "No question waits, and 16 answers can begin now.",
+            "Set for this channel: code in C++, standing instructions of 13 characters.",
+            "Set for you: variety 0.",
         ]
     assert town.model.prompts == []
 
@@ -101,14 +116,14 @@ async def test_status_says_who_waits_while_the_model_is_busy(town: Town) -> None
         await reached.wait()
         for number in range(3):  # two are announced, the third is parked
             await town.ask(f"q{number}", thread=str(number), author="eve")
-        assert (await told(town, thread="t"))[2] == "3 questions wait, and 0 of 1 slot is free."
+        assert (await told(town, thread="t"))[2] == "3 questions wait, and no answer can begin now."
         assert (await told(town, thread="theirs"))[-1] == "Set for you: nothing."
         assert await town.reception.hear(Heard(town.message("lunch?", thread="theirs", author="bob"))) is None
         gate.set()
         await town.settled(running.conversation_id)
         await until("all are answered", lambda: len(town.model.prompts) == 4)
         await until("nothing is left", lambda: _is_empty(town))
-        assert (await told(town))[2] == "No question waits, and 1 of 1 slot is free."
+        assert (await told(town))[2] == "No question waits, and 1 answer can begin now."
 
 
 async def _is_empty(town: Town) -> bool:

@@ -166,7 +166,7 @@ class TestDesk:
     async def test_a_person_changes_what_is_set_for_them(self, town: Town, desk: PreferenceDesk) -> None:
         """And reads that it holds for new threads."""
         said = await desk.change(self.ada, Entered(language="ts", temperature="0.5"))
-        assert said == f"Set for you: code in TypeScript, temperature 0.5. {notices.FOR_NEW_THREADS}"
+        assert said == f"Set for you: code in TypeScript, variety 0.5. {notices.FOR_NEW_THREADS}"
         await desk.change(self.ada, Entered(temperature=""))
         assert await desk.shown(self.ada) == Preferences(TYPESCRIPT)
         assert await desk.shown(self.ada, of_channel=True) == Preferences()
@@ -181,7 +181,7 @@ class TestDesk:
                 await change
             assert caught.value.user_notice == notices.ADMINS_ONLY
         said = await desk.change(self.ada, entered, of_channel=True, is_admin=True)
-        assert said.startswith("Set for this channel: 9 characters")
+        assert said.startswith("Set for this channel: standing instructions of 9 characters")
         assert await desk.shown(Person(HERE, "bob"), of_channel=True) == Preferences(additions="Use tabs.")
         assert await town.preferences.get(CHANNEL, ADA) == (Preferences(additions="Use tabs."), Preferences())
 

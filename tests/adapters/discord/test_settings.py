@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from redis.asyncio import Redis
 
-from adapters.discord.settings import MOST_SHOWN, NOT_KEPT
+from adapters.discord.settings import ADMINS_ONLY, MOST_SHOWN, NOT_KEPT
 from conversation import notices
 from conversation.access import Person
 from conversation.model import Language, Preferences, ThreadId
@@ -16,7 +16,7 @@ from tests.adapters.discord.listening import COMMANDS, MOST_TOKENS, Desk, desk_o
 from tests.servers.discord import ALICE, BOB, GENERAL, GUILD, RANDOM, DiscordServer, Message, dm_of
 from tests.waiting import until
 
-ALL = {"language": "ts", "additions": "Be brief.", "temperature": "0.5", "length": "200"}
+ALL = {"language": "ts", "instructions": "Be brief.", "variety": "0.5", "length": "200"}
 SET = Preferences(Language("TypeScript", "typescript"), "Be brief.", 0.5, 200)
 
 
@@ -53,7 +53,7 @@ async def test_a_persons_own(discord: DiscordServer, desk: Desk) -> None:
     """Are kept, shown, changed one by one and unset; they hold in all of the server's channels."""
     assert "- nothing" in await told(discord, "mine")
     said = await told(discord, "mine", dict(ALL))
-    assert said.startswith("Set for you: code in TypeScript, temperature 0.5")
+    assert said.startswith("Set for you: code in TypeScript, variety 0.5")
     assert notices.FOR_NEW_THREADS in said
     assert await kept(desk) == SET
     assert await kept(desk, channel=RANDOM) == SET
@@ -61,7 +61,7 @@ async def test_a_persons_own(discord: DiscordServer, desk: Desk) -> None:
     shown = await told(discord, "mine", channel=RANDOM)
     for what in ("TypeScript", "Be brief.", "0.5", "200"):
         assert what in shown
-    await told(discord, "mine", {"temperature": "none", "language": "Go"})
+    await told(discord, "mine", {"variety": "none", "language": "Go"})
     assert await kept(desk) == Preferences(Language("Go", "go"), "Be brief.", None, 200)
     await told(discord, "mine", {"reset": True, "length": "100"})
     assert await kept(desk) == Preferences(max_new_tokens=100)
@@ -69,8 +69,8 @@ async def test_a_persons_own(discord: DiscordServer, desk: Desk) -> None:
 
 async def test_a_channels_are_set_by_who_manages_it(discord: DiscordServer, desk: Desk) -> None:
     """Of a thread they are its channel's; everybody may see them, but for the words of what is added."""
-    assert await told(discord, "channel", dict(ALL)) == notices.ADMINS_ONLY
-    assert await told(discord, "channel", {"reset": True}) == notices.ADMINS_ONLY
+    assert await told(discord, "channel", dict(ALL)) == ADMINS_ONLY
+    assert await told(discord, "channel", {"reset": True}) == ADMINS_ONLY
     await discord.promote(BOB)
     thread = await discord.open_thread("talk")
     await told(discord, "channel", dict(ALL), channel=thread, user=BOB)
@@ -87,6 +87,8 @@ async def test_in_direct_messages_everything_is_ones_own(discord: DiscordServer,
     """The channel, too."""
     await told(discord, "channel", {"language": "Go"}, channel=dm_of(ALICE))
     where = Person(ThreadId("discord", "@me", dm_of(ALICE), "x"), ALICE)
+    assert "in direct messages:" in await told(discord, "mine", channel=dm_of(ALICE))
+    assert "in this server:" in await told(discord, "mine")
     assert (await desk.preferences.shown(where, of_channel=True)).language == Language("Go", "go")
 
 
@@ -94,9 +96,9 @@ async def test_in_direct_messages_everything_is_ones_own(discord: DiscordServer,
     ("field", "typed", "why"),
     [
         ("language", "klingon", notices.no_such_language("klingon")),
-        ("temperature", "hot", notices.no_temperature(2.0)),
+        ("variety", "hot", notices.no_temperature(2.0)),
         ("length", "5", notices.no_reply_length(16, MOST_TOKENS)),
-        ("additions", "x" * 2001, notices.additions_too_long(2001, 2000)),
+        ("instructions", "x" * 2001, notices.additions_too_long(2001, 2000)),
     ],
 )
 async def test_what_cannot_be_set_is_told(discord: DiscordServer, desk: Desk, field: str, typed: str, why: str) -> None:
@@ -113,7 +115,7 @@ async def test_languages_are_offered(discord: DiscordServer, desk: Desk) -> None
 
 async def test_the_longest_addition_can_be_shown(discord: DiscordServer, desk: Desk) -> None:
     """Its beginning, in a message that Discord takes."""
-    await told(discord, "mine", {"additions": "x" * 2000})
+    await told(discord, "mine", {"instructions": "x" * 2000})
     shown = await told(discord, "mine")
     assert f"{'x' * MOST_SHOWN}…" in shown
     assert "x" * (MOST_SHOWN + 1) not in shown

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from adapters.languages import language_named
 from adapters.slack.api import SlackApi
 from adapters.slack.asides import PROMISE
-from adapters.slack.commands import ANSWER_COMES, HELP
+from adapters.slack.commands import ANSWER_COMES, HELP, HELP_DIRECTLY
 from adapters.slack.home import PROMPTS
 from adapters.slack.identity import SlackAccess, SlackRefused
 from adapters.slack.limits import SPARE_BESIDE, limit_of
@@ -458,6 +458,8 @@ class TestActing:
     async def test_help_comes_with_the_acknowledgement(self, slack: SlackServer, desk: Desk) -> None:
         """Nothing is stored for it."""
         assert (await slack.command("/corral", "help")).reply["text"] == HELP
+        directly = await slack.command("/corral", "help", channel=dm_of(ALICE))
+        assert directly.reply["text"] == HELP_DIRECTLY
         assert await desk.depth() == 0
 
     async def test_prompts_are_suggested_once(self, slack: SlackServer) -> None:

@@ -459,7 +459,7 @@ class TestSettings:
         """Those that have begun stay as they are."""
         asked = await discord.mention(QUESTION)
         await open_office.settled()
-        await discord.command("settings mine", {"language": "Go", "additions": "Be brief."})
+        await discord.command("settings mine", {"language": "Go", "instructions": "Be brief."})
         await until("it is kept", lambda: notices.FOR_NEW_THREADS in discord.ephemerals[-1].shown)
         await discord.say("and backwards?", channel=asked)
         await open_office.settled()
@@ -472,7 +472,7 @@ class TestSettings:
     async def test_status_tells_them(self, open_office: Office, discord: DiscordServer) -> None:
         """To who asks alone, in a thread of the channel, too."""
         await discord.promote()
-        await discord.command("settings channel", {"temperature": "0.7"})
+        await discord.command("settings channel", {"variety": "0.7"})
         await until("it is kept", lambda: notices.FOR_NEW_THREADS in discord.ephemerals[-1].shown)
         thread = await discord.open_thread("talk")
         await discord.command("status", channel=thread)
@@ -480,5 +480,5 @@ class TestSettings:
         told = discord.ephemerals[-1]
         assert told.ephemeral_for == ALICE
         assert told.shown.startswith("The model is ")
-        assert "Set for this channel: temperature 0.7." in told.shown
+        assert "Set for this channel: variety 0.7." in told.shown
         assert open_office.model.requests == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.slack.settings_form import ADMINS_ONLY
 from conversation import notices
 from conversation.preferences import MOST_ADDITIONS
 from tests.servers.slack import ADMIN, ALICE, BOB, GENERAL, PRIVATE, SlackServer, dm_of
@@ -38,7 +39,9 @@ async def test_a_person_sets_what_is_their_own(office: Office, slack: SlackServe
             person__max_new_tokens="20",
         )
         told = slack.modal().said
-        assert told.startswith("Set for you: code in TypeScript, temperature 0.5, replies of up to 20 tokens, 9 char")
+        assert told.startswith(
+            "Set for you: code in TypeScript, variety 0.5, answers of up to 20 tokens, standing instructions of 9 char"
+        )
         assert notices.FOR_NEW_THREADS in told
         await slack.say("and backwards?", thread_ts=before)
         await office.settled()
@@ -154,7 +157,7 @@ async def test_who_lost_the_right_meanwhile_sets_nothing(office: Office, slack: 
         await slack.command("/corral", "settings", user=BOB)
         slack.home.channels[GENERAL].creator = ALICE
         await slack.submit(user=BOB, channel__language="typescript")
-        assert slack.modal(BOB).errors == {"channel.language": notices.ADMINS_ONLY}
+        assert slack.modal(BOB).errors == {"channel.language": ADMINS_ONLY}
 
 
 async def test_where_slack_does_not_tell_who_made_it_admins_do(office: Office, slack: SlackServer) -> None:
