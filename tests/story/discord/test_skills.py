@@ -69,12 +69,12 @@ def right(office: Office, skill: Skill, body: str, tag: str = "") -> None:
         assert body == office.expected_now()
     elif skill is Skill.COMPLETE:
         assert asked == code
-        assert body.startswith(f"````{tag}\n{code[code.rfind(chr(10)) + 1 :]}{RAW}")
+        assert body.startswith(f"```{tag}\n{code[code.rfind(chr(10)) + 1 :]}{RAW}")
     elif skill is Skill.FILL:
         before, _, after = code.partition("<FILL_ME>")
         assert asked == f"<PRE> {before} <SUF>{after} <MID>"
-        assert body.startswith(f"````{tag}\n{before}{RAW}{after}")
-        assert "\n````diff\n" in body
+        assert body.startswith(f"```{tag}\n{before}{RAW}{after}")
+        assert "\n```diff\n" in body
     else:
         assert ASKED[skill] in asked
         assert code in asked
