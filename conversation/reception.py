@@ -127,7 +127,7 @@ class Reception:
         word = message.text.strip().lower()
         # Only a question's author is asked for again before anything comes of it.
         is_question = word not in (_SIGNS if heard.is_ours else STOP_WORDS)
-        refusal = self.refusal(heard.author, asked_again=is_question)
+        refusal = self._access.refusal(heard.author, asked_again=is_question)
         if not heard.is_ours:
             if refusal:
                 return None
@@ -148,13 +148,19 @@ class Reception:
 
     async def concerns_us(self, heard: Heard) -> bool:
         """Whether `hear` would do something with it; for what is dear to find out about a message."""
-        if self.refusal(heard.author, asked_again=True):
+        if self._access.refusal(heard.author, asked_again=True):
             return False
         return heard.is_ours or _is_followed(heard, await self._inbox.standing(heard.message.address))
 
     def refusal(self, person: Person, *, asked_again: bool = False) -> str:
-        """Why this person is not answered, for what must not even begin then: see Access.refusal."""
+        """Why this person is not answered: see Access.refusal."""
         return self._access.refusal(person, asked_again=asked_again)
+
+    def turns_away(self, person: Person) -> str:
+        """The same for what must not even begin then, such as a command: when it is refused, that is all of it."""
+        if refusal := self._access.refusal(person, asked_again=True):
+            self._observer.heard(person.address.platform, EventResult.REFUSED)
+        return refusal
 
     def is_undecided(self, person: Person) -> bool:
         """Whether it is worth asking the platform how this person belongs: see Access.is_undecided."""
@@ -179,7 +185,7 @@ class Reception:
 
     async def _edited(self, heard: Heard, edit_id: str, event: Event) -> Accepted | None:
         await self._change_where_it_was_read(heard.message, edit_id)
-        if self.refusal(heard.author, asked_again=True) or heard.message.text.strip().lower() in _SIGNS:
+        if self._access.refusal(heard.author, asked_again=True) or heard.message.text.strip().lower() in _SIGNS:
             return None
         try:
             message = self._intake.check(heard.message)
@@ -267,7 +273,7 @@ class Reception:
         asked_again = press.action in _SHOWING | _ASKING
         shown_to = (press.person.address, press.shown_at or press.person.address)
         for address in dict.fromkeys(shown_to):
-            if refusal := self.refusal(replace(press.person, address=address), asked_again=asked_again):
+            if refusal := self._access.refusal(replace(press.person, address=address), asked_again=asked_again):
                 event.result = EventResult.REFUSED
                 return refusal
         if press.action is Action.TRY:
@@ -364,7 +370,7 @@ class Reception:
     async def stop(self, person: Person) -> bool:
         """The platform's own stop button. False when nothing was running."""
         with self._event(person.address, EventResult.PRESSED) as event:
-            if self.refusal(person):
+            if self._access.refusal(person):
                 event.result = EventResult.REFUSED
                 return False
             conversation_id = await self._inbox.conversation(person.address)

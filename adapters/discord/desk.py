@@ -193,7 +193,7 @@ class Desk:
     async def _is_refused(self, interaction: discord.Interaction) -> bool:
         """Whether this person may not ask here; they alone are told. Before everybody sees what they ask."""
         by = called(interaction)
-        refusal = self._reception.refusal(by.person(by.place.address(by.id)), asked_again=True)
+        refusal = self._reception.turns_away(by.person(by.place.address(by.id)))
         if refusal:
             await say(interaction, refusal)
         return bool(refusal)

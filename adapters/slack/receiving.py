@@ -113,7 +113,7 @@ class Receiving:
         asked = commands.translate(payload, me, {}, time.time())
         if (caller := commands.caller(payload, me)) is not None:
             look = person_recalled if isinstance(asked, Opening) else person_known
-            if refusal := self._reception.refusal(await look(self._people, caller), asked_again=True):
+            if refusal := self._reception.turns_away(await look(self._people, caller)):
                 return _acknowledged(refusal)
         # Before anything slow: a form opens within three seconds, or never.
         if isinstance(asked, Opening):
@@ -174,7 +174,7 @@ class Receiving:
             case Shortcut():
                 await self._reception.hear(news.heard)
             case Opening():
-                refusal = self._reception.refusal(news.person, asked_again=True)
+                refusal = self._reception.turns_away(news.person)
                 self._tell(news, refusal or await self._desk.open(news, me))
             case Heard():
                 await self._reception.hear(news)

@@ -11,7 +11,7 @@ import pytest
 
 from bot.metrics import Metrics
 from conversation import accounts
-from conversation.access import Rules
+from conversation.access import Person, Rules
 from conversation.errors import ModelRefused, NotAllowed, QueueFull, Refused, StoreUnavailable, StreamCut
 from conversation.generation import MAX_CUTS
 from conversation.intake import Intake
@@ -278,6 +278,7 @@ async def test_each_event_is_counted_by_what_became_of_it(town: Town, counted: M
     stranger = replace(town.message("let me in", thread="t2"), belonging=Belonging.EXTERNAL)
     with pytest.raises(NotAllowed):
         await reception.hear(Heard(stranger, mentioned=True))
+    assert reception.turns_away(Person.who_wrote(stranger))  # of a command, say
     await reception.hear(Heard(town.message("x" * 20_000, thread="t3"), mentioned=True))
     await reception.edited(Heard(town.message("another", key="q1")), "e1")
     await town.press(Action.STOP, "j1")
@@ -287,7 +288,7 @@ async def test_each_event_is_counted_by_what_became_of_it(town: Town, counted: M
         ("other", "duplicate"): 1,
         ("other", "sign"): 1,
         ("other", "ignored"): 1,
-        ("other", "refused"): 2,
+        ("other", "refused"): 3,
         ("other", "edited"): 1,
         ("other", "pressed"): 1,
         ("other", "deleted"): 1,
