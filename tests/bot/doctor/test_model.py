@@ -403,3 +403,21 @@ async def test_a_missing_system_library_is_told_with_its_package(
     found = await look(check_model, model_id=str(tmp_path / "model.gguf"), max_new_tokens=256)
     finding = named(found, "model.generation")
     assert (finding.state, finding.fix) == (State.FAILED, "sudo dnf install libgomp")
+
+
+async def test_an_embedded_model_whose_window_is_too_small_for_the_replies(tmp_path: Path) -> None:
+    """With the setting that makes it fit."""
+    template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    (tmp_path / "model.gguf").write_bytes(gguf(VALUES | {"tokenizer.chat_template": template}))
+    found = await look(check_model, model_id=str(tmp_path / "model.gguf"), max_new_tokens=4096)
+    finding = next(finding for finding in found if finding.state is State.FAILED)
+    assert finding.seen == "the window is too small"
+    assert finding.fix.startswith("MAX_NEW_TOKENS=")
+
+
+async def test_a_demo_model_that_is_not_installed_is_told_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make chat` brings it."""
+    monkeypatch.setattr("inference.embedded.importlib.util.find_spec", lambda _: None)
+    found = await look(check_model)
+    finding = next(finding for finding in found if finding.state is State.FAILED)
+    assert finding.fix.startswith("run `make chat`")

@@ -326,3 +326,17 @@ async def test_an_embedded_store_that_takes_long_is_a_warning(tmp_path: Path, mo
         (finding,) = await look(check_store, data_dir=tmp_path)
     assert (finding.name, finding.state) == ("store.embedded", State.WARNING)
     assert "valkey.log" in finding.cause
+
+
+async def test_what_the_server_refuses_otherwise_is_told_in_its_words(valkey: Valkey) -> None:
+    """Such as a database that it does not have."""
+    (finding,) = await looked(f"redis://{valkey(*AOF)}/99")
+    assert (finding.state, finding.fix) == (State.FAILED, "correct REDIS_URL")
+    assert "out of range" in finding.cause
+
+
+async def test_a_server_that_goes_away_before_it_tells_about_itself() -> None:
+    """What it would have told is a warning: whether it can be written to is looked at besides."""
+    async with client(f"redis://{NOBODY}/0") as redis:
+        found = [finding async for finding in _about(redis)]
+    assert [(finding.name, finding.state) for finding in found] == [("store.info", State.WARNING)]
