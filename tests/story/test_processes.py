@@ -142,7 +142,7 @@ def test_commands_of_the_chat(tmp_path: Path) -> None:
             chat.types(QUESTION)
             chat.at_prompt()
             chat.types("/status")
-            chat.sees("Its window")
+            chat.sees("No question waits")
             chat.types("/forget")
             chat.sees("Forgotten.")
             chat.types("/quit")

@@ -125,7 +125,7 @@ async def test_who_saves_a_form_unsets_nothing_that_others_set_meanwhile(office:
         await slack.submit(user=BOB, channel__language="Rust", person__max_new_tokens="20")
         await slack.submit(user=ADMIN, channel__additions="Use tabs.", channel__temperature="")
         assert slack.modal(ADMIN).said.endswith(
-            "Set for this channel: code in Rust, 9 characters added to the system prompt. " + notices.FOR_NEW_THREADS
+            "Set for this channel: code in Rust, standing instructions of 9 characters. " + notices.FOR_NEW_THREADS
         )
         for user in BOB, ADMIN:
             slack.modal(user).is_open = False
