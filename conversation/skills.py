@@ -159,9 +159,6 @@ _IN_WORDS = SkillCard(Skill.ASK, "Ask a coding question", "why is this list None
 # Their answers begin with a code block.
 _CODE_FIRST = frozenset({Skill.CODE, Skill.FIX, Skill.TEST})
 
-# What ends a completion: behind a line like this models begin to talk about the code.
-_END_OF_BLOCK = "\n```"
-
 
 def card_of(skill: Skill) -> SkillCard:
     """The skill's card; plain questions have one too."""
