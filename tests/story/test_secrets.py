@@ -110,6 +110,11 @@ class Running:
         self.process, self.out, self.err = process, out, err
 
     @property
+    def metrics(self) -> str:
+        """The address of its metrics."""
+        return "http://" + self.err.read_text().partition("metrics on http://")[2].partition("/metrics")[0] + "/metrics"
+
+    @property
     def health(self) -> str:
         """The address of its health pages, once it is ready."""
         return "http://" + self.err.read_text().partition("health on http://")[2].partition("/readyz")[0]
@@ -185,6 +190,8 @@ async def test_no_secret_leaves_a_process_to_which_everything_happens(
             REDIS_URL=store.url,
             MODEL_URL=model.url,
             MODEL_TOKEN=f"hf_{CANARY}",
+            INFILL_MODEL_URL=model.url,
+            INFILL_MODEL_TOKEN=f"hf_{CANARY}",
             HTTPS_PROXY=f"http://me:{CANARY}@127.0.0.1:9",
         )
         assert {name for name in secret_names() if name not in env} == set(), "a secret without a canary"
@@ -214,8 +221,9 @@ async def test_no_secret_leaves_a_process_to_which_everything_happens(
             )
             await settled("the crash is told")
             async with aiohttp.ClientSession() as session:
-                for page in ("livez", "readyz"):
-                    async with session.get(f"{program.health}/{page}") as response:
+                for page in (f"{program.health}/livez", f"{program.health}/readyz", program.metrics):
+                    async with session.get(page) as response:
+                        assert response.status == 200
                         hay.add(page, await response.text())
             await slack.mention("die please")
             assert await program.ended() == 1
