@@ -37,7 +37,7 @@ class Discretion:
         secrets = [value.get_secret_value() for value in values.values() if isinstance(value, SecretStr)]
         addresses = [value for name, value in values.items() if name.endswith("_url") and isinstance(value, str)]
         addresses += [*secrets, *getproxies().values()]
-        return cls([*secrets, *(password for address in addresses for password in _passwords(address))])
+        return cls([*secrets, *(password for address in addresses for password in passwords_in(address))])
 
     def hide(self, text: str) -> str:
         """The text without them."""
@@ -60,7 +60,7 @@ def _forms(secret: str) -> tuple[str, ...]:
     return secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
 
 
-def _passwords(address: str) -> tuple[str, ...]:
+def passwords_in(address: str) -> tuple[str, ...]:
     """The password that an address holds, as it is written and as it is meant; none where there is none."""
     try:
         parts = urlsplit(address)

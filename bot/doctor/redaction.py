@@ -4,10 +4,10 @@ elsewhere could do to a terminal."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
+from bot.discretion import passwords_in
 from bot.doctor.findings import Finding
 from bot.settings import Settings
 
@@ -17,7 +17,7 @@ _ADDRESSES = ("model_url", "infill_model_url", "slack_api_url", "discord_api_url
 
 
 def secrets_of(settings: Settings) -> frozenset[str]:
-    """Every secret value of the settings, and the names and passwords inside addresses."""
+    """Every secret value of the settings, and the passwords inside addresses."""
     return frozenset(secret for secret in _all(settings) if len(secret) >= _SHORTEST)
 
 
@@ -39,19 +39,8 @@ def _all(settings: Settings) -> Iterator[str]:
     for name in Settings.model_fields:
         value = getattr(settings, name)
         if name == "redis_url" and value is not None:
-            yield from _inside(value.get_secret_value())  # its host and port are no secret
+            yield from passwords_in(value.get_secret_value())  # its host and port are no secret
         elif isinstance(value, SecretStr):
             yield value.get_secret_value()
         elif name in _ADDRESSES and value is not None:
-            yield from _inside(value)
-
-
-def _inside(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
-    yield from parse_qs(parts.query).get("password", ())
-    userinfo = parts.netloc.rpartition("@")[0]
-    name, _, password = userinfo.partition(":")
-    # A user's name alone is no secret, unless it is all there is: some services put their key there.
-    for secret in (userinfo, password or name):
-        yield secret
-        yield unquote(secret)
+            yield from passwords_in(value)

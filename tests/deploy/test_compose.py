@@ -71,7 +71,7 @@ def test_every_image_is_an_exact_version_and_has_a_health_check(name: str) -> No
         return
     assert EXACT_TAG.match(service["image"]), service["image"]
     assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
-    if not name.startswith("tgi-"):  # whose image's Python lies in /root
+    if not name.startswith("tgi-"):  # whose image's Python lies in root's home
         assert re.match(r"^[1-9]\d*:\d+$", service["user"]), "a number that is not root's"
 
 

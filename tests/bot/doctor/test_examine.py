@@ -242,4 +242,4 @@ def test_what_a_library_quotes_is_hidden(tmp_path: Path) -> None:
     secrets = secrets_of(load_settings(data_dir=tmp_path, **given))
     assert NOBODY not in repr(secrets)  # where the store is may be told
     quoted = failed("a", f"got {CANARY}-redis-and-more", f"http://user:{CANARY}-url@x", f"xoxb-{CANARY}-bot xyz")
-    assert redacted(quoted, secrets) == Finding("a", State.FAILED, "got ***", "http://***@x", "*** xyz")
+    assert redacted(quoted, secrets) == Finding("a", State.FAILED, "got ***", "http://user:***@x", "*** xyz")
