@@ -184,9 +184,6 @@ class PreferenceStore(Protocol):
     async def get(self, *owners: Owner) -> tuple[Preferences, ...]:
         """What each of them has set, in their order."""
 
-    async def put(self, owner: Owner, preferences: Preferences) -> None:
-        """Keep these in the place of all that was set before."""
-
     async def change(self, owner: Owner, change: Callable[[Preferences], Preferences]) -> Preferences:
         """Keep what `change` makes of what is set, and give it. Nothing that others set meanwhile is lost: `change` is
         called once more then. What it raises is raised, and nothing is kept."""

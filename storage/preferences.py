@@ -35,7 +35,7 @@ class RedisPreferences:
         return tuple(load_preferences(record or b"") for record in found)
 
     async def put(self, owner: Owner, preferences: Preferences) -> None:
-        """See PreferenceStore.put."""
+        """Keep these in the place of all that was set before; for what knows nothing of before, such as an import."""
         if not (record := dump_preferences(preferences)):
             return await self.clear(owner)
         with store_errors():
